@@ -1,0 +1,30 @@
+option(ROCEKIT_TESTS "Build the tests" ON)
+option(ROCEKIT_FUZZ "Build the libFuzzer targets (needs clang)" OFF)
+option(ROCEKIT_WERROR "Treat warnings as errors" OFF)
+set(ROCEKIT_SANITIZE "" CACHE STRING "Sanitizers for all targets: address,undefined or thread")
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+
+add_library(rocekit_options INTERFACE)
+target_include_directories(rocekit_options INTERFACE ${PROJECT_SOURCE_DIR})
+target_compile_options(rocekit_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion
+                       -Wnon-virtual-dtor -Woverloaded-virtual)
+if(ROCEKIT_WERROR)
+  target_compile_options(rocekit_options INTERFACE -Werror)
+endif()
+if(ROCEKIT_SANITIZE)
+  target_compile_options(rocekit_options INTERFACE -fsanitize=${ROCEKIT_SANITIZE} -fno-omit-frame-pointer
+                         -fno-sanitize-recover=all)
+  target_link_options(rocekit_options INTERFACE -fsanitize=${ROCEKIT_SANITIZE})
+endif()
+
+# rocekit_room(NAME SOURCES... ): the library of a room.
+function(rocekit_room name)
+  cmake_parse_arguments(arg "" "" "SOURCES;LINK;PRIVATE_LINK" ${ARGN})
+  add_library(${name} STATIC ${arg_SOURCES})
+  target_link_libraries(${name} PUBLIC rocekit_options ${arg_LINK} PRIVATE ${arg_PRIVATE_LINK})
+endfunction()

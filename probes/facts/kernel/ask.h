@@ -1,0 +1,31 @@
+// The questions that ask_this_node joins, one source a file. None throws; what fails is a Missing in the answer.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "probes/facts/kernel_answers.h"
+
+namespace rocekit::facts::kernel {
+
+/// rtnetlink: links and addresses; ethtool netlink (ioctl as the fallback) and DCB for the netdevs in `rdma_netdevs`.
+Fact<std::vector<NetdevAnswers>> ask_netdevs(const std::vector<std::string>& rdma_netdevs);  // netdevs.cpp
+Fact<std::vector<Route>> ask_routes();                                                       // routes.cpp
+/// RDMA_NLDEV_CMD_SYS_GET.
+Fact<std::string> ask_rdma_netns_mode();  // rdma_netns.cpp
+
+struct VerbsAnswers {
+  Fact<Library> library;
+  Fact<std::vector<VerbsDeviceAnswers>> devices;
+};
+VerbsAnswers ask_verbs();  // verbs.cpp
+
+Fact<std::vector<GpuAnswers>> ask_gpus();                                       // gpus.cpp
+Fact<Library> ask_nccl(const std::map<std::string, std::string>& environment);  // nccl_library.cpp
+Fact<std::string> ask_topology_xml();                                           // topology.cpp
+
+/// hostname, kernel, architecture, page size, euid, memlock, capabilities, rdma_cm, environment.
+void ask_process(KernelAnswers& answers);  // process.cpp
+
+}  // namespace rocekit::facts::kernel

@@ -1,0 +1,30 @@
+// The way in: one node read into NodeFacts.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "probes/facts/file_tree.h"
+#include "probes/facts/kernel_answers.h"
+#include "probes/facts/node_facts.h"
+
+namespace rocekit::facts {
+
+/// Which questions to ask of the live kernel; all are cheap but the GPU's (the CUDA driver's start takes seconds on
+/// machines with many GPUs).
+struct AskOptions {
+  bool gpus = true;
+  bool topology = true;
+};
+
+/// Asks this machine's kernel and libraries. Never throws for a question that fails: the answer is a Missing.
+KernelAnswers ask_this_node(const AskOptions& options = {});
+
+/// The answers saved beside a tree: facts-extra.json of its root, over that of its base (JSON merge patch).
+/// Throws InputError naming the file when it is malformed; when it is absent every answer is Why::not_read.
+KernelAnswers load_answers(const FileTree& tree);
+
+/// Joins files and answers. Never throws for what a machine holds: malformed files become Missing facts.
+NodeFacts read_node(const FileTree& tree, const KernelAnswers& answers);
+
+}  // namespace rocekit::facts

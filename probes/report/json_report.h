@@ -1,0 +1,19 @@
+// The rocekit/probe document (docs/schema/probe.schema.json).
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "probes/report/probe_report.h"
+
+namespace rocekit::report {
+
+inline constexpr const char* probe_schema_version = "1.0.0";
+
+nlohmann::ordered_json render_json(const ProbeReport& report, const std::string& started_at);
+
+/// The node of a rocekit/probe document. Throws InputError naming `document` and what is wrong:
+/// not JSON, another schema, a schema version of another major number, no hosts.
+facts::NodeFacts node_from_document(const std::string& text, const std::string& document);
+
+}  // namespace rocekit::report
