@@ -1,0 +1,195 @@
+"""The command line of roce-lab."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from collections.abc import Callable
+
+from . import client
+from .errors import LabError
+from .host import packages
+from .launch import Launch, prepare_guest, say, stop
+from .state import StateDirectory, new_run_directory, new_up_directory, remove_stale, up_directory
+from .topology import MAX_MTU, MAX_NODES, MAX_RAILS, MIN_MTU, Topology
+
+EXIT_LAB = client.EXIT_LAB
+
+
+class Interrupted(Exception):
+    """A signal that ends roce-lab while no command runs."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+
+class Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> None:
+        self.print_usage(sys.stderr)
+        self.exit(EXIT_LAB, f"roce-lab: {message}\n")
+
+
+def main(arguments: list[str]) -> int:
+    # What follows -- is the command, whatever it looks like.
+    cut = arguments.index("--") if "--" in arguments else len(arguments)
+    options = _parser().parse_args(arguments[:cut])
+    options.argv = arguments[cut + 1 :]
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    try:
+        return options.action(options)
+    except LabError as error:
+        print(f"roce-lab: {error}", file=sys.stderr)
+        return EXIT_LAB
+    except Interrupted as interrupted:
+        return 128 + interrupted.number
+
+
+def _interrupt(number: int, frame: object) -> None:
+    raise Interrupted(number)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = Parser(prog="roce-lab", description="RoCE v2 nodes in virtual machines, for tests without RDMA hardware.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def add(name: str, action: Callable[[argparse.Namespace], int], help: str, shape: bool = False) -> Parser:
+        added = commands.add_parser(name, help=help, description=help)
+        added.set_defaults(action=action)
+        if shape:
+            added.add_argument("--nodes", type=_within("nodes", 2, MAX_NODES), metavar="N", help="2 to 4 (2)")
+            added.add_argument("--rails", type=_within("rails", 1, MAX_RAILS), metavar="R", help="RDMA devices a node, 1 or 2 (1)")
+            added.add_argument("--mtu", type=_within("mtu", MIN_MTU, MAX_MTU), metavar="M", help="MTU of the rails (9000)")
+        return added
+
+    add("up", _up, "boot the nodes and leave them running", shape=True)
+    run = add("run", _run, "run a command: in the lab that is up, else in one booted for it", shape=True)
+    where = run.add_mutually_exclusive_group()
+    where.add_argument("--node", type=int, default=1, metavar="I", help="on node I (1)")
+    where.add_argument("--all", action="store_true", help="on every node at once; a header line a node, highest exit code")
+    where.add_argument("--mpi", action="store_true", help="under mpirun, one rank a node")
+    run.add_argument("--timeout", type=_seconds, metavar="S", help="end the command after S seconds, with exit code 124")
+    run.usage = "roce-lab run [--nodes N] [--rails R] [--mtu M] [--node I | --all | --mpi] [--timeout S] -- CMD..."
+    shell = add("shell", _shell, "interactive shell on a node", shape=True)
+    shell.add_argument("node", type=int, nargs="?", default=1, metavar="I", help="node (1)")
+    add("status", _status, "say whether a lab is up, and the process ids of its nodes")
+    add("down", _down, "end the lab that is up")
+    add("packages", _packages, "print the apt packages that the lab needs, on one line")
+    return parser
+
+
+def _within(name: str, low: int, high: int) -> Callable[[str], int]:
+    def convert(text: str) -> int:
+        value = int(text)
+        if not low <= value <= high:
+            raise argparse.ArgumentTypeError(f"{name} must be {low} to {high}, not {value}")
+        return value
+
+    return convert
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not a positive number of seconds")
+    return value
+
+
+def _topology(options: argparse.Namespace) -> Topology:
+    given = {name: getattr(options, name) for name in ("nodes", "rails", "mtu")}
+    return Topology(**{name: value for name, value in given.items() if value is not None})
+
+
+def _running_lab(options: argparse.Namespace) -> tuple[StateDirectory, Topology] | None:
+    """The lab that is up; an error when it is not what the options ask for."""
+    state = up_directory()
+    if not state.alive():
+        return None
+    summary = state.read_json("lab.json")
+    if summary is None:
+        raise LabError("the lab is still booting; wait for `roce-lab up` to end")
+    topology = Topology(**summary["topology"])
+    for name in ("nodes", "rails", "mtu"):
+        wanted = getattr(options, name, None)
+        if wanted is not None and wanted != getattr(topology, name):
+            raise LabError(f"a lab with {topology.describe()} is up; end it with `roce-lab down` first")
+    return state, topology
+
+
+def _up(options: argparse.Namespace) -> int:
+    running = _running_lab(options)
+    if running:
+        say(f"already up: {running[1].describe()}")
+        return 0
+    remove_stale()
+    guest = prepare_guest()
+    state, lock = new_up_directory()
+    with Launch(state, lock, _topology(options)) as launch:
+        launch.boot(guest)
+        launch.detach()
+    return 0
+
+
+def _in_lab(options: argparse.Namespace, use: Callable[[StateDirectory, Topology], int]) -> int:
+    """`use` in the lab that is up, else in one that lives as long as it takes."""
+    running = _running_lab(options)
+    topology = running[1] if running else _topology(options)
+    node = getattr(options, "node", 1)
+    if not 1 <= node <= topology.nodes:
+        raise LabError(f"there is no node {node}: the lab has {topology.nodes}")
+    if running:
+        return use(*running)
+    remove_stale()
+    guest = prepare_guest()
+    state, lock = new_run_directory()
+    with Launch(state, lock, topology) as launch:
+        launch.boot(guest)
+        return use(state, topology)
+
+
+def _run(options: argparse.Namespace) -> int:
+    if not options.argv:
+        raise LabError("no command given: roce-lab run ... -- CMD")
+
+    def use(state: StateDirectory, topology: Topology) -> int:
+        if options.all:
+            return client.run_all(state, topology, options.argv, options.timeout)
+        if options.mpi:
+            return client.run_mpi(state, topology, options.argv, options.timeout)
+        return client.run_one(state, topology, options.node, options.argv, options.timeout)
+
+    return _in_lab(options, use)
+
+
+def _shell(options: argparse.Namespace) -> int:
+    return _in_lab(options, lambda state, topology: client.run_shell(state, topology, options.node))
+
+
+def _status(options: argparse.Namespace) -> int:
+    running = _running_lab(options)
+    if running is None:
+        print("no lab is up")
+        return 0
+    state, topology = running
+    summary = state.read_json("lab.json")
+    print(f"up: {topology.describe()}, {summary['accel']}, Linux {summary['kernel']}, ready in {summary['ready_s']} s")
+    for node, pid in summary["qemu"].items():
+        print(f"node {node}: qemu pid {pid}, " + ", ".join(f"{s.netdev} {s.address(int(node))}" for s in topology.segments))
+    return 0
+
+
+def _down(options: argparse.Namespace) -> int:
+    state = up_directory()
+    if state.alive():
+        stop(state)
+        say("down")
+    else:
+        say("no lab is up")
+    remove_stale()
+    return 0
+
+
+def _packages(options: argparse.Namespace) -> int:
+    print(" ".join(packages()))
+    return 0

@@ -1,0 +1,98 @@
+"""The files of one node that its init, setup and agent read: node.env, network, keys."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+
+from .host import find_tool
+from .kernel import Kernel
+from .state import CHECKOUT, StateDirectory
+from .topology import Topology, hosts_file, ip_batch, netplan_file
+
+SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+# The key exchange is the slow part of a connection under emulation.
+SSH_ALGORITHMS = "KexAlgorithms curve25519-sha256\nHostKeyAlgorithms ssh-ed25519\n"
+
+
+def command_path() -> str:
+    """PATH inside the nodes: this build's tools first, then the caller's own PATH, and root's directories."""
+    entries = [str(CHECKOUT / "build" / "bin"), *os.environ.get("PATH", "").split(":"), *SYSTEM_PATH.split(":")]
+    return ":".join(dict.fromkeys(entry for entry in entries if entry))
+
+
+def command_environment(node: int, topology: Topology) -> dict[str, str]:
+    """Environment of every command in a node. Open MPI: TCP, so that it starts on any device and leaves RDMA to the tools."""
+    return {
+        "PATH": command_path(),
+        "HOME": "/root",
+        "USER": "root",
+        "LOGNAME": "root",
+        "SHELL": "/bin/bash",
+        "LANG": os.environ.get("LANG", "C.UTF-8"),
+        "ROCEKIT_LAB_NODE": str(node),
+        "ROCEKIT_LAB_NODES": str(topology.nodes),
+        "OMPI_ALLOW_RUN_AS_ROOT": "1",
+        "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+        "OMPI_MCA_pml": "ob1",
+        "OMPI_MCA_btl": "tcp,vader,self",
+        "OMPI_MCA_btl_tcp_if_include": topology.fabric[0].netdev,
+        "OMPI_MCA_oob_tcp_if_include": topology.fabric[0].netdev,
+    }
+
+
+def make_keys(state: StateDirectory) -> Path:
+    """One ed25519 key a lab, for mpirun and ssh among the nodes: it is each node's host key and root's key."""
+    directory = state.path / "ssh"
+    directory.mkdir()
+    key = directory / "id_ed25519"
+    keygen = find_tool("ssh-keygen") or "ssh-keygen"
+    subprocess.run([keygen, "-q", "-t", "ed25519", "-N", "", "-C", "rocekit-lab", "-f", key], check=True, timeout=30)
+    shutil.copy(key.with_suffix(".pub"), directory / "authorized_keys")
+    (directory / "config").write_text(
+        "Host *\nStrictHostKeyChecking no\nUserKnownHostsFile /dev/null\nLogLevel ERROR\n" + SSH_ALGORITHMS
+    )
+    return directory
+
+
+def write_node(state: StateDirectory, topology: Topology, node: int, kernel: Kernel, keys: Path) -> Path:
+    directory = state.node(node)
+    shutil.copytree(keys, directory / "ssh")
+    environment = command_environment(node, topology)
+    (directory / "ssh" / "sshd_config").write_text(_sshd_config(environment))
+    (directory / "node.env").write_text(
+        "".join(
+            f"{name}={shlex.quote(str(value))}\n"
+            for name, value in {
+                "LAB_NODE": node,
+                "LAB_TREE": CHECKOUT,
+                "LAB_KERNEL": kernel.version,
+                "LAB_PYTHON": Path(sys.executable).resolve(),
+                "LAB_SSHD": find_tool("sshd"),
+            }.items()
+        )
+    )
+    (directory / "hosts").write_text(hosts_file(topology, node))
+    (directory / "machine-id").write_text(uuid.uuid4().hex + "\n")
+    (directory / "netplan.yaml").write_text(netplan_file(topology, node))
+    (directory / "netdevs").write_text("".join(f"{s.mac(node)} {s.netdev}\n" for s in topology.segments))
+    (directory / "rdma").write_text("".join(f"{s.rdma_device} {s.netdev}\n" for s in topology.fabric))
+    (directory / "ip.batch").write_text(ip_batch(topology, node))
+    return directory
+
+
+def _sshd_config(environment: dict[str, str]) -> str:
+    """PAM and file mode checks off: they would look at the host's accounts and the overlay's owners."""
+    settings = " ".join(f'"{name}={value}"' for name, value in environment.items() if name not in ("HOME", "USER"))
+    return (
+        "Port 22\nHostKey /run/sshd/host_key\nPidFile /run/sshd.pid\nUsePAM no\nStrictModes no\nUseDNS no\n"
+        "PermitRootLogin prohibit-password\nPasswordAuthentication no\n"
+        "AuthorizedKeysFile /root/.ssh/authorized_keys\nPrintMotd no\nPrintLastLog no\n"
+        f"Subsystem sftp internal-sftp\n{SSH_ALGORITHMS}SetEnv {settings}\n"
+    )
