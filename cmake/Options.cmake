@@ -22,6 +22,10 @@ if(ROCEKIT_SANITIZE)
   target_link_options(rocekit_options INTERFACE -fsanitize=${ROCEKIT_SANITIZE})
 endif()
 
+if(ROCEKIT_FUZZ)
+  target_compile_options(rocekit_options INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+
 # rocekit_room(NAME SOURCES... ): the library of a room.
 function(rocekit_room name)
   cmake_parse_arguments(arg "" "" "SOURCES;LINK;PRIVATE_LINK" ${ARGN})

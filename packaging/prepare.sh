@@ -1,0 +1,106 @@
+# Shared by ./quickstart and ./check: what must be installed, and how a build step fails in one sentence.
+# shellcheck shell=bash
+
+# What the build needs, by the names of Debian 12 and Ubuntu 24.04.
+BUILD_PACKAGES=(g++ cmake ninja-build pkg-config git python3 libfmt-dev libcli11-dev nlohmann-json3-dev libnl-3-dev
+                libnl-route-3-dev libibverbs-dev ibverbs-providers libhwloc-dev)
+# What the checks need on top.
+CHECK_PACKAGES=(libgtest-dev libgmock-dev clang clang-format clang-tidy cppcheck shellcheck python3-jsonschema ccache)
+# The unit tests look at real netdevs and at RDMA tools' output.
+TEST_PACKAGES=(rdma-core iproute2 ethtool)
+
+MINIMUM_FREE_MB=3000
+
+say() { printf '%s\n' "$*" >&2; }
+
+die() {
+  say "${0##*/}: $*"
+  exit 3
+}
+
+is_installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
+
+missing_packages() {
+  local package
+  for package in "$@"; do is_installed "$package" || printf '%s\n' "$package"; done
+}
+
+lab_packages() {
+  # The lab is a Python program; where Python is not installed yet, it comes with the build's packages first.
+  command -v python3 >/dev/null && lab/roce-lab packages
+}
+
+require_disk_space() {
+  local free
+  free=$(df --output=avail -m . | tail -n 1 | tr -d ' ')
+  [ "$free" -ge "$MINIMUM_FREE_MB" ] ||
+    die "only ${free} MB are free in $PWD, a build with the lab needs ${MINIMUM_FREE_MB} MB: free some space and run it again."
+}
+
+as_root() {
+  if [ "$(id -u)" = 0 ]; then
+    "$@"
+  elif command -v sudo >/dev/null; then
+    sudo "$@"
+  else
+    die "installing packages needs root, and there is no sudo: run this as root, or install them yourself and use --no-install."
+  fi
+}
+
+# apt's failures in one sentence; its own words stay in the log.
+explain_apt_failure() {
+  local log=$1
+  if grep -qiE 'Temporary failure resolving|Could not resolve|Could not connect|Network is unreachable|Failed to fetch' "$log"; then
+    die "apt cannot reach its package servers (see $log): check the network, or install the packages above by other means and use --no-install."
+  elif grep -qiE 'No space left on device|enough free space' "$log"; then
+    die "apt ran out of disk space (see $log): free some space and run it again."
+  elif grep -qE 'Unable to locate package|has no installation candidate' "$log"; then
+    die "apt does not know $(grep -oE "(Unable to locate package|Package '?)[^ ']*.*" "$log" | head -n 1 | sed -E "s/Unable to locate package //; s/^Package '?([^ ']*).*/\1/"): Debian 12 and Ubuntu 24.04 (with 'universe') have it; check /etc/apt/sources.list."
+  elif grep -qiE 'Could not get lock|Unable to acquire the dpkg' "$log"; then
+    die "another apt or dpkg is running (see $log): wait for it and run this again."
+  elif grep -qiE 'Permission denied|are you root' "$log"; then
+    die "no permission to install packages (see $log): run this as root or with sudo."
+  fi
+  die "apt failed: $(grep -E '^E:' "$log" | head -n 1) (all of it in $log)."
+}
+
+install_packages() {
+  local missing log
+  command -v apt-get >/dev/null || die "there is no apt-get here: install the packages named in packaging/prepare.sh by your system's means and use --no-install."
+  mapfile -t missing < <(missing_packages "$@")
+  [ ${#missing[@]} -gt 0 ] || return 0
+  say "These packages are needed and will be installed with apt:"
+  say "  ${missing[*]}"
+  log=$(mktemp "${TMPDIR:-/tmp}/rocekit-apt.XXXXXX")
+  # A fresh machine has no package lists at all; a stale list fails later with 404.
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get update >"$log" 2>&1 || explain_apt_failure "$log"
+  if ! as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}" >>"$log" 2>&1; then
+    explain_apt_failure "$log"
+  fi
+  rm -f "$log"
+}
+
+require_tools() {
+  local tool
+  for tool in "$@"; do
+    command -v "$tool" >/dev/null || die "$tool is not installed: run without --no-install, or install it and run again."
+  done
+}
+
+configure_and_build() {
+  local preset=$1 log
+  shift
+  [ -w . ] || die "no permission to write in $PWD: build in a directory of your own."
+  log=$(mktemp "${TMPDIR:-/tmp}/rocekit-build.XXXXXX")
+  if ! cmake --preset "$preset" "$@" >"$log" 2>&1; then
+    grep -vE '^--' "$log" >&2
+    die "CMake could not configure the $preset preset (all of it in $log)."
+  fi
+  sed -n '/-- rocekit /,/-- Configuring done/p' "$log" | grep -v 'Configuring done' | sed 's/^-- //' >&2
+  if ! cmake --build --preset "$preset" >"$log" 2>&1; then
+    if grep -q 'No space left on device' "$log"; then die "the disk is full: free some space and run it again."; fi
+    tail -n 40 "$log" >&2
+    die "the $preset build failed (all of it in $log)."
+  fi
+  rm -f "$log"
+}
