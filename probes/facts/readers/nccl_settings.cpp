@@ -1,0 +1,107 @@
+#include "probes/facts/readers/nccl_settings.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <filesystem>
+#include <optional>
+#include <set>
+#include <system_error>
+
+namespace rocekit::facts::readers {
+namespace {
+
+constexpr std::array<std::string_view, 19> transport_prefixes{
+    "NCCL_", "TORCH_NCCL_", "GLOO_", "TP_SOCKET_", "UCX_", "VLLM_", "SGLANG_", "RAY_", "OMPI_MCA_", "PMIX_MCA_",
+    "PRTE_", "NVSHMEM_",    "FI_",   "RDMAV_",     "IBV_", "MLX5_", "MLX4_",   "RXE_", "MASTER_",
+};
+constexpr std::array<std::string_view, 4> transport_names{"CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER",
+                                                          "NVIDIA_VISIBLE_DEVICES", "HOST_IP"};
+constexpr std::array<std::string_view, 2> search_names{"HOME", "LD_LIBRARY_PATH"};
+constexpr std::array<std::string_view, 4> secret_words{"API_KEY", "TOKEN", "SECRET", "PASSWORD"};
+
+// The buffers of setEnvFile and initEnv hold 1024 bytes.
+constexpr std::size_t longest_text = 1023;
+
+std::optional<std::string> value_of(const std::map<std::string, std::string>& environment, const std::string& name) {
+  const auto found = environment.find(name);
+  if (found == environment.end() || found->second.empty()) return std::nullopt;
+  return found->second;
+}
+
+/// As fopen() of the process sees it: a relative path starts at the working directory, which only a live tree has.
+std::optional<std::string> path_in(const FileTree& tree, std::string path) {
+  path.resize(std::min(path.size(), longest_text));
+  if (!path.empty() && path.front() == '/') return path;
+  if (!tree.is_live()) return std::nullopt;
+  std::error_code error;
+  const auto absolute = std::filesystem::absolute(path, error);
+  if (error) return std::nullopt;
+  return absolute.lexically_normal().string();
+}
+
+std::vector<std::string> conf_paths(const FileTree& tree, const std::map<std::string, std::string>& environment) {
+  std::vector<std::string> paths;
+  if (const auto named = value_of(environment, "NCCL_CONF_FILE")) {
+    if (auto path = path_in(tree, *named)) paths.push_back(std::move(*path));
+  } else if (const auto home = value_of(environment, "HOME")) {
+    if (auto path = path_in(tree, *home + "/.nccl.conf")) paths.push_back(std::move(*path));
+  }
+  paths.emplace_back("/etc/nccl.conf");
+  return paths;
+}
+
+std::string_view until_nul(std::string_view text) { return text.substr(0, text.find('\0')); }
+
+}  // namespace
+
+bool is_transport_variable(std::string_view name) {
+  const auto holds = [&](std::string_view word) { return name.find(word) != std::string_view::npos; };
+  if (std::any_of(secret_words.begin(), secret_words.end(), holds)) return false;
+  const auto starts = [&](std::string_view prefix) { return name.substr(0, prefix.size()) == prefix; };
+  return std::any_of(transport_prefixes.begin(), transport_prefixes.end(), starts) ||
+         std::find(transport_names.begin(), transport_names.end(), name) != transport_names.end();
+}
+
+bool is_asked_variable(std::string_view name) {
+  return std::find(search_names.begin(), search_names.end(), name) != search_names.end() || is_transport_variable(name);
+}
+
+std::vector<Setting> parse_nccl_conf(std::string_view text, const std::string& file) {
+  std::vector<Setting> settings;
+  for (int line_number = 1; !text.empty(); ++line_number) {
+    const std::size_t end = text.find('\n');
+    const std::string_view line = until_nul(text.substr(0, end));
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+    if (line.empty() || line.front() == '#') continue;
+    const std::size_t equals = line.find('=');
+    // setenv() refuses an empty name.
+    if (equals == std::string_view::npos || equals == 0) continue;
+    settings.push_back({std::string(line.substr(0, std::min(equals, longest_text))),
+                        std::string(line.substr(equals + 1, longest_text)), fmt::format("{}:{}", file, line_number)});
+  }
+  return settings;
+}
+
+NcclSettings read_nccl_settings(const FileTree& tree, const std::map<std::string, std::string>& environment) {
+  NcclSettings result;
+  std::set<std::string> names;
+  for (const auto& [name, value] : environment) {
+    if (!is_transport_variable(name)) continue;
+    result.in_force.push_back({name, value, "environment"});
+    names.insert(name);
+  }
+  for (const std::string& path : conf_paths(tree, environment)) {
+    const Fact<std::string> text = tree.read(path);
+    if (!text) continue;
+    result.conf_files.push_back(path);
+    for (Setting& setting : parse_nccl_conf(*text, path)) {
+      if (names.insert(setting.name).second) result.in_force.push_back(std::move(setting));
+    }
+  }
+  return result;
+}
+
+}  // namespace rocekit::facts::readers
