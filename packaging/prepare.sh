@@ -37,14 +37,12 @@ require_disk_space() {
     die "only ${free} MB are free in $PWD, a build with the lab needs ${MINIMUM_FREE_MB} MB: free some space and run it again."
 }
 
-as_root() {
-  if [ "$(id -u)" = 0 ]; then
-    "$@"
-  elif command -v sudo >/dev/null; then
-    sudo "$@"
-  else
+# The words to put before a command that needs root; nothing for root itself.
+root_prefix() {
+  [ "$(id -u)" != 0 ] || return 0
+  command -v sudo >/dev/null ||
     die "installing packages needs root, and there is no sudo: run this as root, or install them yourself and use --no-install."
-  fi
+  echo sudo
 }
 
 # apt's failures in one sentence; its own words stay in the log.
@@ -65,18 +63,19 @@ explain_apt_failure() {
 }
 
 install_packages() {
-  local missing log
+  local missing log prefix
   command -v apt-get >/dev/null || die "there is no apt-get here: install the packages named in packaging/prepare.sh by your system's means and use --no-install."
   mapfile -t missing < <(missing_packages "$@")
   [ ${#missing[@]} -gt 0 ] || return 0
   say "These packages are needed and will be installed with apt:"
   say "  ${missing[*]}"
+  prefix=$(root_prefix) || exit
   log=$(mktemp "${TMPDIR:-/tmp}/rocekit-apt.XXXXXX")
-  # A fresh machine has no package lists at all; a stale list fails later with 404.
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get update >"$log" 2>&1 || explain_apt_failure "$log"
-  if ! as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}" >>"$log" 2>&1; then
+  # A fresh machine has no package lists, and a stale list ends in 404. One broken source among several is no reason to
+  # stop here: whether the packages can be had is what counts.
+  $prefix env DEBIAN_FRONTEND=noninteractive apt-get update >"$log" 2>&1 || true
+  $prefix env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}" >>"$log" 2>&1 ||
     explain_apt_failure "$log"
-  fi
   rm -f "$log"
 }
 
