@@ -1,0 +1,251 @@
+#include "probes/facts/readers/sff8024.h"
+
+#include <algorithm>
+#include <array>
+
+namespace rocekit::facts::readers::sff8024 {
+namespace {
+
+constexpr std::array identifiers{
+    Identifier{0x03, "SFP", MemoryMap::sff8472},      Identifier{0x0C, "QSFP", MemoryMap::sff8636},
+    Identifier{0x0D, "QSFP+", MemoryMap::sff8636},    Identifier{0x11, "QSFP28", MemoryMap::sff8636},
+    Identifier{0x18, "QSFP-DD", MemoryMap::cmis},     Identifier{0x19, "OSFP", MemoryMap::cmis},
+    Identifier{0x1A, "SFP-DD", MemoryMap::cmis},      Identifier{0x1B, "DSFP", MemoryMap::cmis},
+    Identifier{0x1E, "QSFP (CMIS)", MemoryMap::cmis}, Identifier{0x1F, "SFP-DD (CMIS)", MemoryMap::cmis},
+    Identifier{0x20, "SFP (CMIS)", MemoryMap::cmis},  Identifier{0x21, "OSFP-XD", MemoryMap::cmis},
+};
+
+constexpr std::array extended_compliances{
+    Interface{0x01, "100G AOC", 100},
+    Interface{0x02, "100GBASE-SR4", 100},
+    Interface{0x03, "100GBASE-LR4", 100},
+    Interface{0x04, "100GBASE-ER4", 100},
+    Interface{0x05, "100GBASE-SR10", 100},
+    Interface{0x06, "100G CWDM4", 100},
+    Interface{0x07, "100G PSM4", 100},
+    Interface{0x08, "100G ACC", 100},
+    Interface{0x09, "100G CWDM4", 100},
+    Interface{0x0B, "100GBASE-CR4", 100},
+    Interface{0x0C, "4x 25GBASE-CR CA-25G-S", 100},
+    Interface{0x0D, "4x 25GBASE-CR CA-25G-N", 100},
+    Interface{0x10, "40GBASE-ER4", 40},
+    Interface{0x11, "4x 10GBASE-SR", 40},
+    Interface{0x12, "40G PSM4", 40},
+    Interface{0x17, "100G CLR4", 100},
+    Interface{0x18, "100G AOC", 100},
+    Interface{0x19, "100G ACC", 100},
+    Interface{0x1A, "100GE-DWDM2", 100},
+    Interface{0x1B, "100G 1550 nm WDM", 100},
+    Interface{0x1F, "40G SWDM4", 40},
+    Interface{0x20, "100G SWDM4", 100},
+    Interface{0x21, "100G PAM4 BiDi", 100},
+    Interface{0x22, "100G 4WDM-10", 100},
+    Interface{0x23, "100G 4WDM-20", 100},
+    Interface{0x24, "100G 4WDM-40", 100},
+    Interface{0x25, "100GBASE-DR", 100},
+    Interface{0x26, "100GBASE-FR1", 100},
+    Interface{0x27, "100GBASE-LR1", 100},
+    Interface{0x28, "100GBASE-SR1", 100},
+    Interface{0x29, "400GBASE-SR4", 400},
+    Interface{0x2A, "400GBASE-DR4-2", 400},
+    Interface{0x2B, "100GBASE-LR1", 100},
+    Interface{0x2C, "100G-LR1-20", 100},
+    Interface{0x2D, "100G-ER1-30", 100},
+    Interface{0x2E, "100G-ER1-40", 100},
+    Interface{0x2F, "100G-LR1-20", 100},
+    Interface{0x30, "200G ACC", 200},
+    Interface{0x31, "200G AOC", 200},
+    Interface{0x32, "200G ACC", 200},
+    Interface{0x33, "200G AOC", 200},
+    Interface{0x34, "100G-ER1-30", 100},
+    Interface{0x35, "100G-ER1-40", 100},
+    Interface{0x36, "400GBASE-VR4", 400},
+    Interface{0x3A, "100GBASE-VR1", 100},
+    Interface{0x3F, "400GBASE-CR4", 400},
+    Interface{0x40, "200GBASE-CR4", 200},
+    Interface{0x41, "200GBASE-SR4", 200},
+    Interface{0x42, "200GBASE-DR4", 200},
+    Interface{0x43, "200GBASE-FR4", 200},
+    Interface{0x44, "200G 1550 nm PSM4", 200},
+    Interface{0x45, "50GBASE-LR", 50},
+    Interface{0x46, "200GBASE-LR4", 200},
+    Interface{0x47, "400GBASE-DR4", 400},
+    Interface{0x48, "400GBASE-FR4", 400},
+    Interface{0x49, "400GBASE-LR4-6", 400},
+    Interface{0x4A, "50GBASE-ER", 50},
+    Interface{0x4B, "400G-LR4-10", 400},
+    Interface{0x4C, "400GBASE-ZR", 400},
+};
+
+constexpr std::array extended_compliances_one_lane{
+    Interface{0x01, "25G AOC", 25},       Interface{0x02, "25GBASE-SR", 25},    Interface{0x03, "25GBASE-LR", 25},
+    Interface{0x04, "25GBASE-ER", 25},    Interface{0x08, "25G ACC", 25},       Interface{0x0B, "25GBASE-CR", 25},
+    Interface{0x0C, "25GBASE-CR", 25},    Interface{0x0D, "25GBASE-CR", 25},    Interface{0x16, "10GBASE-T", 10},
+    Interface{0x18, "25G AOC", 25},       Interface{0x19, "25G ACC", 25},       Interface{0x1C, "10GBASE-T", 10},
+    Interface{0x25, "100GBASE-DR", 100},  Interface{0x29, "100GBASE-SR1", 100}, Interface{0x2A, "100GBASE-FR1", 100},
+    Interface{0x2B, "100GBASE-LR1", 100}, Interface{0x30, "50G ACC", 50},       Interface{0x31, "50G AOC", 50},
+    Interface{0x32, "50G ACC", 50},       Interface{0x33, "50G AOC", 50},       Interface{0x36, "100GBASE-VR1", 100},
+    Interface{0x37, "10GBASE-BR", 10},    Interface{0x38, "25GBASE-BR", 25},    Interface{0x39, "50GBASE-BR", 50},
+    Interface{0x3F, "100GBASE-CR1", 100}, Interface{0x40, "50GBASE-CR", 50},    Interface{0x41, "50GBASE-SR", 50},
+    Interface{0x42, "50GBASE-FR", 50},    Interface{0x45, "50GBASE-LR", 50},    Interface{0x4A, "50GBASE-ER", 50},
+};
+
+constexpr std::array host_interfaces{
+    Interface{0x04, "SFI", 10},
+    Interface{0x05, "25GAUI C2M", 25},
+    Interface{0x06, "XLAUI C2M", 40},
+    Interface{0x07, "XLPPI", 40},
+    Interface{0x08, "LAUI-2 C2M", 50},
+    Interface{0x09, "50GAUI-2 C2M", 50},
+    Interface{0x0A, "50GAUI-1 C2M", 50},
+    Interface{0x0B, "CAUI-4 C2M", 100},
+    Interface{0x0C, "100GAUI-4 C2M", 100},
+    Interface{0x0D, "100GAUI-2 C2M", 100},
+    Interface{0x0E, "200GAUI-8 C2M", 200},
+    Interface{0x0F, "200GAUI-4 C2M", 200},
+    Interface{0x10, "400GAUI-16 C2M", 400},
+    Interface{0x11, "400GAUI-8 C2M", 400},
+    Interface{0x14, "25GBASE-CR CA-L", 25},
+    Interface{0x15, "25GBASE-CR CA-S", 25},
+    Interface{0x16, "25GBASE-CR CA-N", 25},
+    Interface{0x17, "40GBASE-CR4", 40},
+    Interface{0x18, "50GBASE-CR", 50},
+    Interface{0x19, "100GBASE-CR10", 100},
+    Interface{0x1A, "100GBASE-CR4", 100},
+    Interface{0x1B, "100GBASE-CR2", 100},
+    Interface{0x1C, "200GBASE-CR4", 200},
+    Interface{0x1D, "400G CR8", 400},
+    Interface{0x1E, "200GBASE-CR1", 200},
+    Interface{0x1F, "400GBASE-CR2", 400},
+    Interface{0x20, "LEI-100G-PAM4-1", 100},
+    Interface{0x21, "LEI-200G-PAM4-2", 200},
+    Interface{0x22, "LEI-400G-PAM4-4", 400},
+    Interface{0x23, "LEI-800G-PAM4-8", 800},
+    Interface{0x2F, "IB FDR", 56},
+    Interface{0x30, "IB EDR", 100},
+    Interface{0x31, "IB HDR", 200},
+    Interface{0x32, "IB NDR", 400},
+    Interface{0x41, "CAUI-4 C2M", 100},
+    Interface{0x42, "CAUI-4 C2M RS-FEC", 100},
+    Interface{0x43, "50GBASE-CR2", 50},
+    Interface{0x44, "50GBASE-CR2", 50},
+    Interface{0x45, "50GBASE-CR2", 50},
+    Interface{0x46, "100GBASE-CR1", 100},
+    Interface{0x47, "200GBASE-CR2", 200},
+    Interface{0x48, "400GBASE-CR4", 400},
+    Interface{0x49, "800GBASE-CR8", 800},
+    Interface{0x4B, "100GAUI-1-S C2M", 100},
+    Interface{0x4C, "100GAUI-1-L C2M", 100},
+    Interface{0x4D, "200GAUI-2-S C2M", 200},
+    Interface{0x4E, "200GAUI-2-L C2M", 200},
+    Interface{0x4F, "400GAUI-4-S C2M", 400},
+    Interface{0x50, "400GAUI-4-L C2M", 400},
+    Interface{0x51, "800GAUI-8-S C2M", 800},
+    Interface{0x52, "800GAUI-8-L C2M", 800},
+    Interface{0x55, "1.6TAUI-16-S C2M", 1600},
+    Interface{0x56, "1.6TAUI-16-L C2M", 1600},
+    Interface{0x57, "800GBASE-CR4", 800},
+    Interface{0x58, "1.6TBASE-CR8", 1600},
+    Interface{0x80, "200GAUI-1", 200},
+    Interface{0x81, "400GAUI-2", 400},
+    Interface{0x82, "800GAUI-4", 800},
+    Interface{0x83, "1.6TAUI-8", 1600},
+    Interface{0xA0, "IB XDR", 800},
+};
+
+constexpr std::array multi_mode_interfaces{
+    Interface{0x02, "10GBASE-SR", 10},     Interface{0x03, "25GBASE-SR", 25},
+    Interface{0x04, "40GBASE-SR4", 40},    Interface{0x05, "40GE SWDM4", 40},
+    Interface{0x06, "40GE BiDi", 40},      Interface{0x07, "50GBASE-SR", 50},
+    Interface{0x08, "100GBASE-SR10", 100}, Interface{0x09, "100GBASE-SR4", 100},
+    Interface{0x0A, "100GE SWDM4", 100},   Interface{0x0B, "100GE BiDi", 100},
+    Interface{0x0C, "100GBASE-SR2", 100},  Interface{0x0D, "100GBASE-SR1", 100},
+    Interface{0x0E, "200GBASE-SR4", 200},  Interface{0x0F, "400GBASE-SR16", 400},
+    Interface{0x10, "400GBASE-SR8", 400},  Interface{0x11, "400GBASE-SR4", 400},
+    Interface{0x12, "800GBASE-SR8", 800},  Interface{0x1A, "400GBASE-SR4.2", 400},
+    Interface{0x1B, "200GBASE-SR2", 200},  Interface{0x1D, "100GBASE-VR1", 100},
+    Interface{0x1E, "200GBASE-VR2", 200},  Interface{0x1F, "400GBASE-VR4", 400},
+    Interface{0x20, "800GBASE-VR8", 800},  Interface{0x21, "800G-VR4.2", 800},
+    Interface{0x22, "800G-SR4.2", 800},    Interface{0x23, "1.6T-VR8.2", 1600},
+    Interface{0x24, "1.6T-SR8.2", 1600},
+};
+
+constexpr std::array single_mode_interfaces{
+    Interface{0x04, "10GBASE-LR", 10},
+    Interface{0x05, "10GBASE-ER", 10},
+    Interface{0x07, "25GBASE-LR", 25},
+    Interface{0x08, "25GBASE-ER", 25},
+    Interface{0x09, "40GBASE-LR4", 40},
+    Interface{0x0A, "40GBASE-FR", 40},
+    Interface{0x0B, "50GBASE-FR", 50},
+    Interface{0x0C, "50GBASE-LR", 50},
+    Interface{0x0D, "100GBASE-LR4", 100},
+    Interface{0x0E, "100GBASE-ER4", 100},
+    Interface{0x0F, "100G PSM4", 100},
+    Interface{0x10, "100G CWDM4", 100},
+    Interface{0x11, "100G 4WDM-10", 100},
+    Interface{0x12, "100G 4WDM-20", 100},
+    Interface{0x13, "100G 4WDM-40", 100},
+    Interface{0x14, "100GBASE-DR", 100},
+    Interface{0x15, "100GBASE-FR1", 100},
+    Interface{0x16, "100GBASE-LR1", 100},
+    Interface{0x17, "200GBASE-DR4", 200},
+    Interface{0x18, "200GBASE-FR4", 200},
+    Interface{0x19, "200GBASE-LR4", 200},
+    Interface{0x1A, "400GBASE-FR8", 400},
+    Interface{0x1B, "400GBASE-LR8", 400},
+    Interface{0x1C, "400GBASE-DR4", 400},
+    Interface{0x1D, "400GBASE-FR4", 400},
+    Interface{0x1E, "400G-LR4-10", 400},
+    Interface{0x34, "100G CWDM4-OCP", 100},
+    Interface{0x3E, "400ZR", 400},
+    Interface{0x3F, "400ZR", 400},
+    Interface{0x40, "50GBASE-ER", 50},
+    Interface{0x41, "200GBASE-ER4", 200},
+    Interface{0x42, "400GBASE-ER8", 400},
+    Interface{0x43, "400GBASE-LR4-6", 400},
+    Interface{0x44, "100GBASE-ZR", 100},
+    Interface{0x4D, "400GBASE-ZR", 400},
+    Interface{0x55, "400GBASE-DR4-2", 400},
+    Interface{0x56, "800GBASE-DR8", 800},
+    Interface{0x57, "800GBASE-DR8-2", 800},
+    Interface{0x73, "200GBASE-DR1", 200},
+    Interface{0x74, "200GBASE-DR1-2", 200},
+    Interface{0x75, "400GBASE-DR2", 400},
+    Interface{0x76, "400GBASE-DR2-2", 400},
+    Interface{0x77, "800GBASE-DR4", 800},
+    Interface{0x78, "800GBASE-DR4-2", 800},
+    Interface{0x79, "800GBASE-FR4-500", 800},
+    Interface{0x7A, "800GBASE-FR4", 800},
+    Interface{0x7B, "800GBASE-LR4", 800},
+    Interface{0x7F, "1.6TBASE-DR8", 1600},
+    Interface{0x80, "1.6TBASE-DR8-2", 1600},
+    Interface{0x8F, "100G-DR1-LPO", 100},
+    Interface{0x90, "200G-DR2-LPO", 200},
+    Interface{0x91, "400G-DR4-LPO", 400},
+    Interface{0x92, "800G-DR8-LPO", 800},
+};
+
+template <class Table>
+auto find(const Table& table, std::uint8_t code) -> decltype(table.data()) {
+  const auto found = std::find_if(table.begin(), table.end(), [code](const auto& row) { return row.code == code; });
+  return found == table.end() ? nullptr : &*found;
+}
+
+}  // namespace
+
+const Identifier* identifier(std::uint8_t code) { return find(identifiers, code); }
+
+const Interface* extended_compliance(std::uint8_t code) { return find(extended_compliances, code); }
+
+const Interface* extended_compliance_one_lane(std::uint8_t code) { return find(extended_compliances_one_lane, code); }
+
+const Interface* host_interface(std::uint8_t code) { return find(host_interfaces, code); }
+
+const Interface* media_interface(std::uint8_t media_type, std::uint8_t code) {
+  if (media_type == 1) return find(multi_mode_interfaces, code);
+  if (media_type == 2) return find(single_mode_interfaces, code);
+  return nullptr;
+}
+
+}  // namespace rocekit::facts::readers::sff8024
