@@ -1,6 +1,7 @@
 // What NCCL will choose on this node, predicted as NCCL 2.28.9 codes it (differences of other versions named).
 #pragma once
 
+#include <cstddef>
 #include <map>
 #include <optional>
 #include <string>
@@ -49,13 +50,14 @@ struct FilterEntry {
   std::optional<int> port;
 };
 
-/// `[^][=]name[:port],...`, parsed as NCCL's parseStringList does.
+/// `[^][=]name[:port],...`, parsed as NCCL's parseStringList does: entries beyond `limit` are dropped (32 for
+/// NCCL_IB_HCA, 16 for NCCL_SOCKET_IFNAME), blanks belong to the name, a port that is no number is 0 and matches none.
 struct NameFilter {
   bool exclude = false;
   bool exact = false;
   std::vector<FilterEntry> entries;
-  static NameFilter parse(std::string_view text);
-  /// True when no entries, or an entry matches (prefix unless exact), inverted by `exclude`.
+  static NameFilter parse(std::string_view text, std::size_t limit = 32);
+  /// True when no entries, or an entry matches (prefix unless exact), inverted by `exclude`: "^" alone excludes all.
   bool accepts(std::string_view name, std::optional<int> port = std::nullopt) const;
   /// Whether this one entry matches, before `exclude`.
   bool matches(const FilterEntry& entry, std::string_view name, std::optional<int> port = std::nullopt) const;

@@ -70,6 +70,7 @@ struct NetdevAnswers {
   std::string name;
   Fact<int> ifindex;
   Fact<std::uint32_t> flags;    ///< IFF_*
+  Fact<int> max_mtu;            ///< IFLA_MAX_MTU
   Fact<std::string> link_kind;  ///< IFLA_INFO_KIND: "bond", "vlan", "veth", ...; absent: a plain device
   Fact<std::vector<Address>> addresses;
   Fact<LinkModesAnswer> link_modes;
@@ -87,6 +88,7 @@ void describe(Self& self, Visitor&& visit) {
   visit("name", self.name);
   visit("ifindex", self.ifindex);
   visit("flags", self.flags);
+  visit("max_mtu", self.max_mtu);
   visit("link_kind", self.link_kind);
   visit("addresses", self.addresses);
   visit("link_modes", self.link_modes);
@@ -158,10 +160,11 @@ struct KernelAnswers {
   Fact<bool> rdma_cm_openable;
   Fact<int> euid;
   Fact<Memlock> memlock;
-  Fact<std::string> capabilities_hex;  ///< CapEff of /proc/self/status
-  Fact<std::vector<GpuAnswers>> gpus;  ///< absent: no CUDA driver
-  Fact<Library> nccl;                  ///< the libnccl that the loader (or NCCL's own variables) finds
-  Fact<std::string> topology_xml;      ///< hwloc's export
+  Fact<std::string> capabilities_hex;       ///< CapEff of /proc/self/status
+  Fact<std::vector<GpuAnswers>> gpus;       ///< absent: no CUDA driver
+  Fact<Library> nccl;                       ///< the libnccl that the loader (or NCCL's own variables) finds
+  Fact<std::vector<Library>> nccl_plugins;  ///< NCCL's external network plugins that the loader finds, in NCCL's order
+  Fact<std::string> topology_xml;           ///< hwloc's export
   Fact<std::map<std::string, std::string>> environment;  ///< only variables that NCCL and serving frameworks read
   friend bool operator==(const KernelAnswers&, const KernelAnswers&) = default;
 };
@@ -183,6 +186,7 @@ void describe(Self& self, Visitor&& visit) {
   visit("capabilities_hex", self.capabilities_hex);
   visit("gpus", self.gpus);
   visit("nccl", self.nccl);
+  visit("nccl_plugins", self.nccl_plugins);
   visit("topology_xml", self.topology_xml);
   visit("environment", self.environment);
 }

@@ -314,6 +314,7 @@ struct Netdev {
   std::string name;
   Fact<int> ifindex;
   Fact<int> mtu;
+  Fact<int> max_mtu;            ///< the most that may be set (IFLA_MAX_MTU); not_read where nobody asked
   Fact<std::string> operstate;  ///< "up", "down", "unknown", ...
   Fact<bool> admin_up;          ///< IFF_UP
   Fact<bool> running;           ///< IFF_RUNNING: what NCCL looks at
@@ -348,6 +349,7 @@ void describe(Self& self, Visitor&& visit) {
   visit("name", self.name);
   visit("ifindex", self.ifindex);
   visit("mtu", self.mtu);
+  visit("max_mtu", self.max_mtu);
   visit("operstate", self.operstate);
   visit("admin_up", self.admin_up);
   visit("running", self.running);
@@ -520,6 +522,7 @@ struct Host {
   Fact<Library> libibverbs;                        ///< found by the loader's rules; version is rdma-core's ("50.0")
   Fact<std::vector<std::string>> verbs_providers;  ///< drivers named in /etc/libibverbs.d: "mlx5", "rxe"
   std::vector<Library> nccl_libraries;             ///< the one the loader takes first
+  Fact<std::vector<Library>> nccl_plugins;  ///< external network plugins (libnccl-net.so, ...) found, in NCCL's order
   Fact<std::string> nvidia_driver;
   Fact<std::map<std::string, std::string>> modules;  ///< loaded modules of interest -> version or ""
   Fact<std::uint64_t> memory_total_bytes;
@@ -543,6 +546,7 @@ void describe(Self& self, Visitor&& visit) {
   visit("libibverbs", self.libibverbs);
   visit("verbs_providers", self.verbs_providers);
   visit("nccl_libraries", self.nccl_libraries);
+  visit("nccl_plugins", self.nccl_plugins);
   visit("nvidia_driver", self.nvidia_driver);
   visit("modules", self.modules);
   visit("memory_total_bytes", self.memory_total_bytes);

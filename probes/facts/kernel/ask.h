@@ -23,7 +23,9 @@ VerbsAnswers ask_verbs();  // verbs.cpp
 
 Fact<std::vector<GpuAnswers>> ask_gpus();                                       // gpus.cpp
 Fact<Library> ask_nccl(const std::map<std::string, std::string>& environment);  // nccl_library.cpp
-Fact<std::string> ask_topology_xml();                                           // topology.cpp
+/// External network plugins that NCCL's dlopen would find, in its order; an empty list: none.
+Fact<std::vector<Library>> ask_nccl_plugins(const std::map<std::string, std::string>& environment);  // nccl_library.cpp
+Fact<std::string> ask_topology_xml();                                                                // topology.cpp
 
 /// hostname, kernel, architecture, page size, euid, memlock, capabilities, rdma_cm, environment.
 void ask_process(KernelAnswers& answers);  // process.cpp
