@@ -43,5 +43,9 @@ std::vector<Rail> find_rails(const facts::NodeFacts& node);
 double roce_payload_fraction(int path_mtu);
 /// Share of PCIe bandwidth left for payload, 0..1.
 double pcie_payload_fraction(int max_payload_bytes);
+/// Largest path MTU (256 to 4096) that fits into frames of a netdev's MTU: 1024 for 1500, 4096 for 9000; 0: none fits.
+/// As iboe_get_mtu() of the kernel's include/rdma/ib_addr.h: the MTU less 96 bytes of headers (GRH 40, UDP 8, BTH 12,
+/// XRC 4, AtomicETH 28, ICRC 4), rounded down to a path MTU.
+int path_mtu_within(int netdev_mtu);
 
 }  // namespace rocekit::derived
