@@ -1,0 +1,86 @@
+#include "probes/facts/tree/source.h"
+
+#include <dirent.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <climits>
+#include <memory>
+
+#include "probes/facts/disk_file.h"
+
+namespace rocekit::facts::tree {
+namespace {
+
+// Far above any directory of sysfs; a bound against a directory that is no part of a machine.
+constexpr std::size_t max_directory_entries = 100'000;
+
+Kind kind_of_mode(mode_t mode) {
+  if (S_ISREG(mode)) return Kind::file;
+  if (S_ISDIR(mode)) return Kind::directory;
+  if (S_ISLNK(mode)) return Kind::link;
+  return Kind::special;
+}
+
+Kind kind_of_entry(const std::string& directory, const dirent& entry) {
+  switch (entry.d_type) {
+    case DT_REG:
+      return Kind::file;
+    case DT_DIR:
+      return Kind::directory;
+    case DT_LNK:
+      return Kind::link;
+    case DT_UNKNOWN: {
+      struct stat status {};
+      const std::string path = directory + "/" + static_cast<const char*>(entry.d_name);
+      return ::lstat(path.c_str(), &status) == 0 ? kind_of_mode(status.st_mode) : Kind::absent;
+    }
+    default:
+      return Kind::special;
+  }
+}
+
+struct CloseDirectory {
+  void operator()(DIR* directory) const { ::closedir(directory); }
+};
+
+}  // namespace
+
+std::string parent_of(const std::string& path) { return path.substr(0, path.rfind('/')); }
+
+std::string name_of(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+
+Fact<std::vector<DiskEntry>> list_disk_directory(const std::string& path) {
+  const std::unique_ptr<DIR, CloseDirectory> directory(::opendir(path.c_str()));
+  if (!directory) return missing_reason(errno);
+  std::vector<DiskEntry> entries;
+  for (;;) {
+    errno = 0;
+    const dirent* entry = ::readdir(directory.get());
+    if (entry == nullptr) {
+      if (errno != 0) return missing_reason(errno);
+      break;
+    }
+    const std::string name = static_cast<const char*>(entry->d_name);
+    if (name == "." || name == "..") continue;
+    if (entries.size() == max_directory_entries) {
+      return Missing{Why::malformed, fmt::format("more than {} entries", max_directory_entries)};
+    }
+    entries.push_back({name, kind_of_entry(path, *entry)});
+  }
+  std::sort(entries.begin(), entries.end(), [](const DiskEntry& a, const DiskEntry& b) { return a.name < b.name; });
+  return entries;
+}
+
+Fact<std::string> read_disk_link(const std::string& path) {
+  std::array<char, PATH_MAX> target;
+  const ssize_t length = ::readlink(path.c_str(), target.data(), target.size());
+  if (length < 0) return missing_reason(errno);
+  return std::string(target.data(), static_cast<std::size_t>(length));
+}
+
+}  // namespace rocekit::facts::tree
