@@ -10,9 +10,11 @@ import hashlib
 import os
 import subprocess
 import sys
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+from . import processes
 from .cache import cache_directory, publish_file
 from .qemu import Guest, base_command
 
@@ -40,14 +42,17 @@ def choose(guest: Guest, qemu_version: str) -> Guest:
 
 def boots_with_kvm(guest: Guest, timeout_s: float = PROBE_TIMEOUT_S) -> bool:
     print("roce-lab: trying whether a guest boots with KVM (once) ...", file=sys.stderr, end=" ", flush=True)
-    command = base_command(replace(guest, accel="kvm"), "stdio", append="rocekit.probe")
-    try:
-        # run() kills the guest when the time is up, and when this process is interrupted.
-        done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=timeout_s
-        )
-        works = PROBE_ANSWER in done.stdout
-    except (subprocess.TimeoutExpired, OSError):
-        works = False
+    with tempfile.TemporaryDirectory(prefix="rocekit-lab-kvm-") as directory:
+        console = Path(directory) / "console"
+        command = base_command(replace(guest, accel="kvm"), f"file:{console}", append="rocekit.probe")
+        probe = processes.spawn(command, Path(directory) / "log")
+        try:
+            probe.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            pass
+        finally:
+            probe.kill()
+            probe.wait()
+        works = console.exists() and PROBE_ANSWER in console.read_bytes()
     print("yes" if works else "no, using emulation", file=sys.stderr, flush=True)
     return works

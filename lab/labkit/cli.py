@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import signal
+import subprocess
 import sys
 from collections.abc import Callable
 
@@ -40,6 +41,9 @@ def main(arguments: list[str]) -> int:
     try:
         return options.action(options)
     except LabError as error:
+        print(f"roce-lab: {error}", file=sys.stderr)
+        return EXIT_LAB
+    except (OSError, subprocess.SubprocessError) as error:
         print(f"roce-lab: {error}", file=sys.stderr)
         return EXIT_LAB
     except Interrupted as interrupted:

@@ -24,7 +24,10 @@ class Architecture:
 
 
 ARCHITECTURES = {
-    "x86_64": Architecture("x86_64", "amd64", "qemu-system-x86_64", "qemu-system-x86", "q35", "max", "ttyS0"),
+    # With MONITOR/MWAIT the kernel idles by mwait, which QEMU emulates as a busy loop when there are several CPUs.
+    "x86_64": Architecture(
+        "x86_64", "amd64", "qemu-system-x86_64", "qemu-system-x86", "q35", "max,monitor=off", "ttyS0"
+    ),
     # Emulating pointer authentication with its real cipher costs a large part of the run time.
     "aarch64": Architecture(
         "aarch64", "arm64", "qemu-system-aarch64", "qemu-system-arm", "virt", "max,pauth-impdef=on", "ttyAMA0"

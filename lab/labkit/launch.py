@@ -18,8 +18,8 @@ from .errors import LabError
 from .host import architecture, find_tool, qemu_version, require_tools
 from .initramfs import initramfs
 from .kernel import kernel
-from .nodefiles import make_keys, write_node
-from .qemu import Guest, node_command
+from .nodefiles import make_key, write_node
+from .qemu import Guest, cpus_a_node, node_command
 from .state import CHECKOUT, StateDirectory
 from .topology import Topology
 
@@ -125,12 +125,13 @@ class Launch:
         return json.loads(data.split(b"\n")[0])
 
     def _write_plan(self, guest: Guest) -> None:
-        keys = make_keys(self.state)
+        key = make_key(self.state)
+        cpus = cpus_a_node(self.topology.nodes)
         nodes = []
         for number in range(1, self.topology.nodes + 1):
-            directory = write_node(self.state, self.topology, number, guest.kernel, keys)
+            directory = write_node(self.state, self.topology, number, guest.kernel, key)
             shares = {"lab": directory, "root": Path("/"), "tree": CHECKOUT, "modules": guest.kernel.modules}
-            command = node_command(guest, self.state.console(number), shares)
+            command = node_command(guest, cpus, self.state.console(number), shares)
             nodes.append({"number": number, "command": command})
         self.state.write_json(
             "plan.json",

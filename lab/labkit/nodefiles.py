@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import shutil
 import subprocess
 import sys
 import uuid
@@ -19,6 +18,7 @@ SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 # The key exchange is the slow part of a connection under emulation.
 SSH_ALGORITHMS = "KexAlgorithms curve25519-sha256\nHostKeyAlgorithms ssh-ed25519\n"
+_SSH_CONFIG = f"Host *\nStrictHostKeyChecking no\nUserKnownHostsFile /dev/null\nLogLevel ERROR\n{SSH_ALGORITHMS}"
 
 
 def command_path() -> str:
@@ -47,44 +47,50 @@ def command_environment(node: int, topology: Topology) -> dict[str, str]:
     }
 
 
-def make_keys(state: StateDirectory) -> Path:
+def make_key(state: StateDirectory) -> Path:
     """One ed25519 key a lab, for mpirun and ssh among the nodes: it is each node's host key and root's key."""
-    directory = state.path / "ssh"
-    directory.mkdir()
-    key = directory / "id_ed25519"
+    key = state.path / "id_ed25519"
     keygen = find_tool("ssh-keygen") or "ssh-keygen"
     subprocess.run([keygen, "-q", "-t", "ed25519", "-N", "", "-C", "rocekit-lab", "-f", key], check=True, timeout=30)
-    shutil.copy(key.with_suffix(".pub"), directory / "authorized_keys")
-    (directory / "config").write_text(
-        "Host *\nStrictHostKeyChecking no\nUserKnownHostsFile /dev/null\nLogLevel ERROR\n" + SSH_ALGORITHMS
-    )
-    return directory
+    return key
 
 
-def write_node(state: StateDirectory, topology: Topology, node: int, kernel: Kernel, keys: Path) -> Path:
+def write_node(state: StateDirectory, topology: Topology, node: int, kernel: Kernel, key: Path) -> Path:
+    """Returns the directory to share with the node; what is under `files` goes over its root file system."""
     directory = state.node(node)
-    shutil.copytree(keys, directory / "ssh")
-    environment = command_environment(node, topology)
-    (directory / "ssh" / "sshd_config").write_text(_sshd_config(environment))
-    (directory / "node.env").write_text(
-        "".join(
-            f"{name}={shlex.quote(str(value))}\n"
-            for name, value in {
-                "LAB_NODE": node,
-                "LAB_TREE": CHECKOUT,
-                "LAB_KERNEL": kernel.version,
-                "LAB_PYTHON": Path(sys.executable).resolve(),
-                "LAB_SSHD": find_tool("sshd"),
-            }.items()
-        )
-    )
-    (directory / "hosts").write_text(hosts_file(topology, node))
-    (directory / "machine-id").write_text(uuid.uuid4().hex + "\n")
-    (directory / "netplan.yaml").write_text(netplan_file(topology, node))
-    (directory / "netdevs").write_text("".join(f"{s.mac(node)} {s.netdev}\n" for s in topology.segments))
-    (directory / "rdma").write_text("".join(f"{s.rdma_device} {s.netdev}\n" for s in topology.fabric))
-    (directory / "ip.batch").write_text(ip_batch(topology, node))
+    lab_files = {
+        "node.env": _shell_variables(node, kernel),
+        "netdevs": "".join(f"{s.mac(node)} {s.netdev}\n" for s in topology.segments),
+        "rdma": "".join(f"{s.rdma_device} {s.netdev}\n" for s in topology.fabric),
+        "ip.batch": ip_batch(topology, node),
+        "files/etc/hostname": f"node{node}\n",
+        "files/etc/hosts": hosts_file(topology),
+        "files/etc/machine-id": uuid.uuid4().hex + "\n",
+        "files/etc/netplan/40-rocekit-lab.yaml": netplan_file(topology, node),
+        "files/run/sshd/host_key": key.read_text(),
+        "files/run/sshd/config": _sshd_config(command_environment(node, topology)),
+        "files/root/.ssh/id_ed25519": key.read_text(),
+        "files/root/.ssh/authorized_keys": key.with_suffix(".pub").read_text(),
+        "files/root/.ssh/config": _SSH_CONFIG,
+    }
+    for name, content in lab_files.items():
+        path = directory / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+        secret = path.parent.name in (".ssh", "sshd", "netplan")
+        path.chmod(0o600 if secret else 0o644)
     return directory
+
+
+def _shell_variables(node: int, kernel: Kernel) -> str:
+    variables = {
+        "LAB_NODE": node,
+        "LAB_TREE": CHECKOUT,
+        "LAB_KERNEL": kernel.version,
+        "LAB_PYTHON": Path(sys.executable).resolve(),
+        "LAB_SSHD": find_tool("sshd"),
+    }
+    return "".join(f"{name}={shlex.quote(str(value))}\n" for name, value in variables.items())
 
 
 def _sshd_config(environment: dict[str, str]) -> str:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from .errors import LabError
 from .host import Architecture, find_tool
 from .kernel import Kernel
 from .topology import MAX_MTU, Topology
 
 MEMORY_MIB = 1024
-CPUS = 2
+MAX_CPUS = 4
+# Overrides the number of CPUs a node has.
+CPUS_VARIABLE = "ROCEKIT_LAB_CPUS"
 
 
 @dataclass(frozen=True)
@@ -23,7 +27,17 @@ class Guest:
     initramfs: Path
 
 
-def base_command(guest: Guest, console: str, append: str = "") -> list[str]:
+def cpus_a_node(nodes: int) -> int:
+    """The host's cores shared out: two emulated CPUs that compete for one core boot at less than half the speed."""
+    override = os.environ.get(CPUS_VARIABLE)
+    if override is not None:
+        if not override.isdigit() or not 1 <= int(override) <= 64:
+            raise LabError(f"{CPUS_VARIABLE} must be a number from 1 to 64, not {override!r}")
+        return int(override)
+    return max(1, min(MAX_CPUS, len(os.sched_getaffinity(0)) // nodes))
+
+
+def base_command(guest: Guest, console: str, cpus: int = 1, append: str = "") -> list[str]:
     arch = guest.arch
     machine = arch.qemu_machine
     if guest.accel == "kvm":
@@ -33,7 +47,7 @@ def base_command(guest: Guest, console: str, append: str = "") -> list[str]:
         accel, cpu = "tcg,thread=multi", arch.tcg_cpu
     return [
         find_tool(arch.qemu) or arch.qemu,
-        *("-machine", machine, "-accel", accel, "-cpu", cpu, "-smp", str(CPUS), "-m", f"{MEMORY_MIB}M"),
+        *("-machine", machine, "-accel", accel, "-cpu", cpu, "-smp", str(cpus), "-m", f"{MEMORY_MIB}M"),
         *("-nodefaults", "-no-user-config", "-display", "none", "-monitor", "none", "-no-reboot"),
         *("-kernel", str(guest.kernel.image), "-initrd", str(guest.initramfs)),
         # A guest that panics ends (panic=-1 with -no-reboot) instead of waiting for a deadline.
@@ -43,9 +57,9 @@ def base_command(guest: Guest, console: str, append: str = "") -> list[str]:
     ]
 
 
-def node_command(guest: Guest, console: Path, shares: dict[str, Path]) -> list[str]:
+def node_command(guest: Guest, cpus: int, console: Path, shares: dict[str, Path]) -> list[str]:
     """One node without its wires; `shares` are host directories by 9p tag, read-only for the node."""
-    command = base_command(guest, f"file:{_escape(console)}")
+    command = base_command(guest, f"file:{_escape(console)}", cpus)
     for tag, path in shares.items():
         # The root share spans several file systems, whose inode numbers may be equal: hence multidevs.
         command += [
@@ -63,7 +77,10 @@ def wire_arguments(topology: Topology, node: int, control_fd: int, nic_fds: list
     ]
     # The cards can carry jumbo frames whatever MTU the lab starts with, so that a node can change it.
     for segment, fd in zip(topology.segments, nic_fds, strict=True):
-        card = f"virtio-net-pci,netdev={segment.netdev},mac={segment.mac(node)},host_mtu={MAX_MTU}"
+        card = (
+            f"virtio-net-pci,netdev={segment.netdev},mac={segment.mac(node)},host_mtu={MAX_MTU}"
+            f",speed={segment.speed_mbit_s},duplex=full"
+        )
         arguments += ["-netdev", f"dgram,id={segment.netdev},local.type=fd,local.str={fd}", "-device", card]
     return arguments
 

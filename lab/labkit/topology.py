@@ -25,6 +25,7 @@ class Segment:
     subnet: str  # first three octets
     host_base: int  # node I has host number host_base + I
     mac_prefix: str
+    speed_mbit_s: int  # what ethtool reports, not what the lab delivers
 
     def address(self, node: int) -> str:
         return f"{self.subnet}.{self.host_base + node}"
@@ -33,10 +34,10 @@ class Segment:
         return f"{self.mac_prefix}:{node:02x}"
 
 
-LAN = Segment("enP7s7", None, "192.168.1", 10, "52:54:00:1a:00")
+LAN = Segment("enP7s7", None, "192.168.1", 10, "52:54:00:1a:00", 10_000)
 RAILS = (
-    Segment("enp1s0f0np0", "rocep1s0f0", "192.168.100", 10, "52:54:00:2a:00"),
-    Segment("enP2p1s0f0np0", "roceP2p1s0f0", "192.168.101", 10, "52:54:00:2a:01"),
+    Segment("enp1s0f0np0", "rocep1s0f0", "192.168.100", 10, "52:54:00:2a:00", 200_000),
+    Segment("enP2p1s0f0np0", "roceP2p1s0f0", "192.168.101", 10, "52:54:00:2a:01", 200_000),
 )
 
 
@@ -65,7 +66,7 @@ class Topology:
         return f"{self.nodes} nodes, {rails}, MTU {self.mtu}"
 
 
-def hosts_file(topology: Topology, node: int) -> str:
+def hosts_file(topology: Topology) -> str:
     """Names resolve to rail 0, so that mpirun's own traffic takes the fabric as on the real machines."""
     lines = ["127.0.0.1 localhost", "::1 localhost ip6-localhost ip6-loopback"]
     lines += [f"{RAILS[0].address(peer)} node{peer}" for peer in range(1, topology.nodes + 1)]

@@ -98,8 +98,7 @@ class Session:
             # execvpe looks for the program in the new environment's PATH.
             os.execvpe(request["argv"][0], request["argv"], request["env"])
         except OSError as error:
-            name = error.filename or request["argv"][0]
-            os.write(2, f"roce-lab: {name}: {error.strerror}\n".encode())
+            os.write(2, f"roce-lab: {request['argv'][0]}: {error.strerror}\n".encode())
             os._exit(127 if error.errno == errno.ENOENT else 126)
         finally:
             os._exit(126)
