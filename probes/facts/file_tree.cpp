@@ -139,7 +139,9 @@ Fact<std::vector<std::string>> FileTree::list(std::string_view path) const {
     names = state_->source->list(std::string(path));
   } else {
     const Resolved found = state_->resolver.resolve(path, LastLink::follow);
-    if (found.node.kind == Kind::file) return with_path(path, missing_reason(ENOTDIR));
+    if (found.node.kind == Kind::file || found.node.kind == Kind::special) {
+      return with_path(path, missing_reason(ENOTDIR));
+    }
     if (found.node.kind != Kind::directory) return with_path(path, reason_of(found.node));
     names = state_->source->list(found.path);
     names = state_->keep(found.path.empty() ? "/" : found.path, std::move(names), state_->record.listings);
