@@ -10,10 +10,13 @@ namespace rocekit::report {
 
 inline constexpr const char* probe_schema_version = "1.0.0";
 
+/// {"name", "version", "commit"}: the `tool` of every document.
+nlohmann::ordered_json tool_json(const char* name);
+
 nlohmann::ordered_json render_json(const ProbeReport& report, const std::string& started_at);
 
 /// The node of a rocekit/probe document. Throws InputError naming `document` and what is wrong:
-/// not JSON, another schema, a schema version of another major number, no hosts.
+/// not JSON, another schema, a schema version of another major number, no host or several.
 facts::NodeFacts node_from_document(const std::string& text, const std::string& document);
 
 }  // namespace rocekit::report

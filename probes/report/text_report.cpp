@@ -1,0 +1,689 @@
+#include "probes/report/text_report.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <cmath>
+#include <map>
+#include <set>
+
+#include "core/text/table.h"
+#include "core/text/utf8.h"
+
+namespace rocekit::report {
+namespace {
+
+using checks::Finding;
+using checks::Severity;
+using facts::DeviceKind;
+using facts::Fact;
+using facts::Why;
+using text::Cell;
+using text::Style;
+using text::Tone;
+
+constexpr int label_width = 6;
+
+std::string join(const std::vector<std::string>& words, std::string_view separator = ", ") {
+  return fmt::format("{}", fmt::join(words, separator));
+}
+
+/// "200", "31.5": at most one decimal, none when it is zero.
+std::string number(double value) {
+  const double rounded = std::round(value * 10) / 10;
+  return rounded == std::round(rounded) ? fmt::format("{:.0f}", rounded) : fmt::format("{:.1f}", rounded);
+}
+
+/// "-": there is no such thing here; "?": there is, and it could not be read.
+template <class T>
+std::string mark_of(const Fact<T>& fact) {
+  return fact.missing().why == Why::absent ? "-" : "?";
+}
+
+const char* kind_in_words(DeviceKind kind) {
+  switch (kind) {
+    case DeviceKind::roce:
+      return "RoCE";
+    case DeviceKind::soft_roce:
+      return "Soft-RoCE";
+    case DeviceKind::infiniband:
+      return "InfiniBand";
+    case DeviceKind::iwarp:
+      return "iWARP";
+    case DeviceKind::omni_path:
+      return "Omni-Path";
+    case DeviceKind::unknown:
+      break;
+  }
+  return "unknown kind";
+}
+
+std::string lower_case(std::string_view words) {
+  std::string lower(words);
+  std::transform(lower.begin(), lower.end(), lower.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return lower;
+}
+
+/// "Gen5" for 32 GT/s; PCI Express Base Specification, Link Capabilities 2.
+std::string pcie_generation(double speed_gt_s) {
+  constexpr std::array speeds{2.5, 5.0, 8.0, 16.0, 32.0, 64.0};
+  for (std::size_t i = 0; i < speeds.size(); ++i) {
+    if (speed_gt_s == speeds[i]) return fmt::format("Gen{}", i + 1);
+  }
+  return number(speed_gt_s) + " GT/s";
+}
+
+Cell pcie_cell(const Fact<facts::Pci>& pci) {
+  if (!pci) return {mark_of(pci)};
+  if (!pci->speed_gt_s) return {mark_of(pci->speed_gt_s)};
+  if (!pci->width) return {mark_of(pci->width)};
+  std::string words = fmt::format("{} x{}", pcie_generation(*pci->speed_gt_s), *pci->width);
+  const bool slower = pci->max_speed_gt_s && *pci->speed_gt_s < *pci->max_speed_gt_s;
+  const bool narrower = pci->max_width && *pci->width < *pci->max_width;
+  if (slower || narrower) {
+    words += fmt::format(" (can {} x{})", pcie_generation(pci->max_speed_gt_s.value_or(*pci->speed_gt_s)),
+                         pci->max_width.value_or(*pci->width));
+  }
+  return {words, slower || narrower ? Tone::warn : Tone::plain};
+}
+
+Cell ipv4_cell(const facts::Netdev* netdev) {
+  if (netdev == nullptr) return {"-"};
+  if (!netdev->addresses) return {mark_of(netdev->addresses)};
+  std::vector<std::string> found;
+  for (const facts::Address& address : *netdev->addresses) {
+    if (address.family == "inet") found.push_back(fmt::format("{}/{}", address.ip, address.prefix_length));
+  }
+  if (found.empty()) return {"none", Tone::bad};
+  return {found.size() == 1 ? found.front() : fmt::format("{} +{}", found.front(), found.size() - 1)};
+}
+
+Cell state_cell(const facts::Port& port) {
+  if (!port.state) return {mark_of(port.state)};
+  return {*port.state, *port.state == "ACTIVE" ? Tone::good : Tone::bad};
+}
+
+class Report {
+ public:
+  Report(const ProbeReport& report, const Style& style, const TextOptions& options)
+      : report_(report), node_(report.node), style_(style), options_(options) {}
+
+  std::string render() {
+    host();
+    gpus();
+    nccl();
+    rails();
+    findings();
+    if (options_.verbose) all_checks();
+    counts();
+    verdict();
+    return std::move(out_);
+  }
+
+ private:
+  // ---- lines ----
+
+  void blank() { out_ += '\n'; }
+
+  void paragraph(std::string_view words, int first_indent, int indent, Tone tone = Tone::plain) {
+    for (const std::string& line : text::wrap(words, options_.width, first_indent, indent)) {
+      const std::size_t start = std::min(line.find_first_not_of(' '), line.size());
+      out_ += line.substr(0, start) + style_.paint(tone, std::string_view(line).substr(start)) + '\n';
+    }
+  }
+
+  /// "HOST  spark-1: ..." with further lines under the first.
+  void labelled(std::string_view label, std::string_view words) {
+    const auto lines = text::wrap(words, options_.width, label_width, label_width);
+    bool first = true;
+    for (const std::string& line : lines) {
+      if (first) {
+        out_ += style_.paint(Tone::faint, label) + std::string(label_width - label.size(), ' ') +
+                line.substr(std::min<std::size_t>(label_width, line.size())) + '\n';
+      } else {
+        out_ += line + '\n';
+      }
+      first = false;
+    }
+  }
+
+  // ---- what there is ----
+
+  void host() {
+    const facts::Host& host = node_.host;
+    std::vector<std::string> system;
+    for (const Fact<std::string>* fact : {&host.machine, &host.architecture, &host.os}) {
+      if (*fact) system.push_back(**fact);
+    }
+    if (host.kernel) system.push_back("kernel " + *host.kernel);
+    labelled("HOST", fmt::format("{}: {}", host.hostname.value_or("(name not read)"),
+                                 system.empty() ? "nothing about the system could be read" : join(system)));
+
+    std::vector<std::string> software;
+    if (host.nvidia_driver) software.push_back("NVIDIA driver " + *host.nvidia_driver);
+    software.push_back(host.nccl_libraries.empty()
+                           ? std::string("no NCCL found")
+                           : "NCCL " + host.nccl_libraries.front().version.value_or("of unknown version"));
+    software.push_back(host.libibverbs ? "rdma-core " + host.libibverbs->version.value_or("of unknown version")
+                                       : no_libibverbs(host.libibverbs.missing()));
+    out_ += std::string(label_width, ' ') + text::printable(join(software)) + '\n';
+
+    std::vector<std::string> rights;
+    if (node_.process.euid) {
+      rights.push_back(*node_.process.euid == 0 ? "root" : fmt::format("user {}", *node_.process.euid));
+    }
+    if (node_.process.memlock) rights.push_back("memlock " + memlock_in_words(*node_.process.memlock));
+    if (host.container) {
+      rights.push_back(*host.container == "none" ? "no container" : "inside a container (" + *host.container + ")");
+    }
+    if (!rights.empty()) out_ += std::string(label_width, ' ') + text::printable("read as: " + join(rights)) + '\n';
+  }
+
+  static std::string no_libibverbs(const facts::Missing& missing) {
+    return missing.why == Why::not_read ? "rdma-core not looked for" : "no libibverbs found";
+  }
+
+  static std::string memlock_in_words(const facts::Memlock& memlock) {
+    if (!memlock.soft_bytes) return "unlimited";
+    const double kib = static_cast<double>(*memlock.soft_bytes) / 1024;
+    if (kib >= 1024 * 1024) return number(kib / 1024 / 1024) + " GiB";
+    return kib >= 1024 ? number(kib / 1024) + " MiB" : number(kib) + " KiB";
+  }
+
+  void gpus() {
+    if (node_.gpus.empty()) {
+      labelled("GPU", "none seen");
+      return;
+    }
+    std::map<std::string, int> count_of;
+    for (const facts::Gpu& gpu : node_.gpus) {
+      std::string words = gpu.name.value_or("GPU of unknown name");
+      if (gpu.integrated.is(true)) {
+        words += ", integrated: no GPUDirect RDMA by design, NCCL sends from host memory";
+      } else if (gpu.dma_buf_supported.is(true)) {
+        words += ", GPUDirect RDMA through dma-buf";
+      } else if (gpu.gpu_direct_rdma_supported.is(true)) {
+        words += ", GPUDirect RDMA supported";
+      } else if (gpu.gpu_direct_rdma_supported.is(false)) {
+        words += ", no GPUDirect RDMA";
+      }
+      ++count_of[words];
+    }
+    std::vector<std::string> groups;
+    for (const auto& [words, count] : count_of) {
+      groups.push_back(count == 1 ? words : fmt::format("{} x {}", count, words));
+    }
+    labelled("GPU", join(groups, "; "));
+  }
+
+  std::string hca_in_words(const std::string& hca) const {
+    const std::size_t colon = hca.rfind(':');
+    const facts::Device* device = node_.find_device(hca.substr(0, colon));
+    return device != nullptr && device->ports.size() == 1 ? device->name : hca;
+  }
+
+  void nccl() {
+    const derived::NcclChoice& choice = report_.nccl;
+    const std::string bootstrap =
+        choice.socket_ifnames.empty()
+            ? std::string()
+            : fmt::format("; bootstrap over {} ({})", choice.socket_ifnames.front(), choice.socket_why);
+    if (choice.net == "IB") {
+      std::vector<std::string> names;
+      for (const std::string& hca : choice.hcas) names.push_back(hca_in_words(hca));
+      labelled("NCCL", fmt::format("will use IB (RDMA) over {}{}", join(names), bootstrap));
+    } else if (choice.net == "Socket") {
+      labelled("NCCL",
+               fmt::format("will use TCP sockets over {}: {}",
+                           choice.socket_ifnames.empty() ? "no interface" : join(choice.socket_ifnames), choice.why));
+    } else if (choice.net == "none") {
+      labelled("NCCL", fmt::format("will not start: {}", choice.why));
+    } else {
+      labelled("NCCL", fmt::format("will use {}: {}{}", choice.net, choice.why, bootstrap));
+    }
+    if (!options_.verbose) return;
+    for (const derived::Rejected& item : choice.rejected) {
+      paragraph(fmt::format("not {}: {}", hca_in_words(fmt::format("{}:{}", item.device, item.port)), item.why),
+                label_width, label_width + 2);
+    }
+    for (const auto& [hca, gid] : choice.gids) {
+      paragraph(fmt::format("GID {} of {}: {} {}{}", gid.index, hca_in_words(hca),
+                            gid.gid.empty() ? "(empty)" : gid.gid, gid.type, gid.why.empty() ? "" : ", " + gid.why),
+                label_width, label_width + 2);
+    }
+  }
+
+  // ---- rails ----
+
+  const facts::Port* port_of(const derived::RailMember& member) const {
+    const facts::Device* device = node_.find_device(member.device);
+    if (device == nullptr) return nullptr;
+    for (const facts::Port& port : device->ports) {
+      if (port.number == member.port) return &port;
+    }
+    return nullptr;
+  }
+
+  const facts::Netdev* netdev_of(const derived::RailMember& member) const {
+    return member.netdev ? node_.find_netdev(*member.netdev) : nullptr;
+  }
+
+  std::string member_name(const derived::RailMember& member) const {
+    const facts::Device* device = node_.find_device(member.device);
+    return device != nullptr && device->ports.size() > 1 ? fmt::format("{}:{}", member.device, member.port)
+                                                         : member.device;
+  }
+
+  Cell gid_cell(const derived::RailMember& member, const facts::Port& port) const {
+    const auto chosen = report_.nccl.gids.find(fmt::format("{}:{}", member.device, member.port));
+    if (chosen != report_.nccl.gids.end()) {
+      const derived::GidChoice& gid = chosen->second;
+      std::string words = std::to_string(gid.index);
+      if (gid.gid.empty()) {
+        words += " empty";
+      } else if (gid.type == "RoCE v2") {
+        words += " v2";
+      } else if (gid.type == "RoCE v1") {
+        words += " v1";
+      }
+      if (gid.pinned) words += " pinned";
+      return {words, gid.usable ? Tone::plain : Tone::bad};
+    }
+    for (const facts::Gid& gid : port.gids) {
+      if (gid.type.is("RoCE v2") && gid.ipv4) return {fmt::format("{} v2", gid.index)};
+    }
+    const bool roce = port.link_layer.is("Ethernet");
+    return {port.gids.empty() ? "-" : roce ? "no v2" : "0"};
+  }
+
+  std::vector<Cell> member_cells(const derived::RailMember& member) const {
+    const facts::Device* device = node_.find_device(member.device);
+    const facts::Port* port = port_of(member);
+    const facts::Netdev* netdev = netdev_of(member);
+    std::vector<Cell> cells{{member_name(member), Tone::strong}, {member.netdev.value_or("-")}};
+    if (device == nullptr || port == nullptr) return cells;
+    cells.push_back(state_cell(*port));
+    cells.push_back(pcie_cell(device->pci));
+    cells.push_back({netdev == nullptr ? "-" : netdev->mtu ? std::to_string(*netdev->mtu) : mark_of(netdev->mtu)});
+    cells.push_back({port->active_mtu ? std::to_string(*port->active_mtu) : mark_of(port->active_mtu)});
+    cells.push_back(gid_cell(member, *port));
+    cells.push_back(ipv4_cell(netdev));
+    return cells;
+  }
+
+  std::string rail_name(const derived::Rail& rail) const {
+    std::string words = rail.cage;
+    const char* kind = kind_in_words(rail.kind);
+    const bool named = lower_case(words).find(lower_case(kind)) != std::string::npos;
+    if (rail.kind != DeviceKind::roce && !named) words += fmt::format(" [{}]", kind);
+    if (rail.twins && rail.active) words += fmt::format(", one port with {} devices", rail.members.size());
+    return words;
+  }
+
+  static std::string gpu_nearby(const facts::NodeFacts& node, const derived::Rail& rail) {
+    if (!node.topology) return {};
+    for (const facts::Proximity& near : node.topology->proximity) {
+      const bool of_rail = std::any_of(rail.members.begin(), rail.members.end(),
+                                       [&](const derived::RailMember& member) { return member.device == near.device; });
+      if (!of_rail || near.distance != "PIX") continue;
+      for (std::size_t i = 0; i < node.gpus.size(); ++i) {
+        if (node.gpus[i].pci_address == near.gpu) return fmt::format("; GPU {} on the same switch", i);
+      }
+    }
+    return {};
+  }
+
+  std::string why_down(const derived::Rail& rail) const {
+    for (const derived::RailMember& member : rail.members) {
+      const facts::Netdev* netdev = netdev_of(member);
+      if (netdev == nullptr) continue;
+      if (netdev->admin_up.is(false)) return fmt::format("{} is set down", netdev->name);
+      if (netdev->link_state && netdev->link_state->reason) return lower_case(*netdev->link_state->reason);
+    }
+    for (const derived::RailMember& member : rail.members) {
+      const facts::Port* port = port_of(member);
+      if (port != nullptr && port->phys_state) return lower_case(*port->phys_state);
+    }
+    return "reason not told";
+  }
+
+  void add_rail(text::Table& table, const derived::Rail& rail) const {
+    const std::string head = fmt::format("{}  {}", rail.index, rail_name(rail));
+    if (!rail.active) {
+      std::vector<std::string> names;
+      for (const derived::RailMember& member : rail.members) {
+        names.push_back(member.netdev ? fmt::format("{} on {}", member_name(member), *member.netdev)
+                                      : member_name(member));
+      }
+      table.add_line({fmt::format("{}: down, {} ({})", head, why_down(rail), join(names)), Tone::faint}, 3);
+      return;
+    }
+    const std::string link =
+        rail.link_gbit_s ? fmt::format("{} Gb/s link", number(*rail.link_gbit_s)) : "link rate unknown";
+    std::string bound;
+    if (rail.bound_gbit_s) {
+      bound = fmt::format(", at most {} Gb/s of payload", number(*rail.bound_gbit_s));
+      if (rail.limited_by) bound += *rail.limited_by == "pcie" ? ", limited by PCIe" : ", limited by the link";
+    } else if (!rail.bound_why.empty()) {
+      bound = ", " + rail.bound_why;
+    }
+    table.add_line({fmt::format("{}: {}{}{}", head, link, bound, gpu_nearby(node_, rail))}, 3);
+    if (options_.verbose && rail.bound_gbit_s && !rail.bound_why.empty()) {
+      table.add_line({"   " + rail.bound_why, Tone::faint}, 3);
+    }
+    for (const derived::RailMember& member : rail.members) {
+      std::vector<Cell> cells = member_cells(member);
+      cells.front().text.insert(0, "   ");
+      // printable() keeps blanks, so the indent stays inside the column.
+      table.add_row(std::move(cells));
+    }
+  }
+
+  void rails() {
+    blank();
+    if (report_.rails.empty()) {
+      labelled("RAILS", "none: no RDMA device on this node");
+      return;
+    }
+    text::Table table(
+        {{"RAIL / DEVICE"}, {"NETDEV"}, {"STATE"}, {"PCIE", 2}, {"MTU"}, {"PATH MTU", 1}, {"GID"}, {"IPV4"}});
+    for (const derived::Rail& rail : report_.rails) add_rail(table, rail);
+    const std::string rendered = table.render(style_, options_.width);
+    out_ += rendered;
+    if (rendered.find(" ? ") != std::string::npos || rendered.find(" ?\n") != std::string::npos) {
+      paragraph("? could not be read; the findings or roce-probe -v say why", 0, 2, Tone::faint);
+    }
+  }
+
+  // ---- findings ----
+
+  /// Findings of one check and severity stand together, in the order in which they were made.
+  std::vector<std::vector<const Finding*>> groups_of(Severity severity) const {
+    std::vector<std::vector<const Finding*>> groups;
+    for (const Finding& finding : report_.findings) {
+      if (finding.severity != severity) continue;
+      const auto same = std::find_if(groups.begin(), groups.end(),
+                                     [&](const auto& group) { return group.front()->id == finding.id; });
+      if (same == groups.end()) {
+        groups.push_back({&finding});
+      } else {
+        same->push_back(&finding);
+      }
+    }
+    return groups;
+  }
+
+  void findings() {
+    for (const Severity severity : {Severity::critical, Severity::warning, Severity::unknown}) {
+      for (const auto& group : groups_of(severity)) finding_group(severity, group);
+    }
+  }
+
+  static const char* word_of(Severity severity) {
+    switch (severity) {
+      case Severity::critical:
+        return "CRITICAL";
+      case Severity::warning:
+        return "WARNING";
+      case Severity::unknown:
+        return "UNKNOWN";
+      case Severity::ok:
+        return "ok";
+      case Severity::skipped:
+        return "skipped";
+    }
+    return "UNKNOWN";
+  }
+
+  static Tone tone_of(Severity severity) {
+    switch (severity) {
+      case Severity::critical:
+        return Tone::bad;
+      case Severity::warning:
+      case Severity::unknown:
+        return Tone::warn;
+      case Severity::ok:
+        return Tone::good;
+      case Severity::skipped:
+        return Tone::faint;
+    }
+    return Tone::plain;
+  }
+
+  void title_line(Severity severity, const Finding& finding, bool first) {
+    const std::string word = first ? word_of(severity) : "";
+    const std::string id = first ? finding.id : "";
+    const std::string head = fmt::format("{:<8}  {:<12}  ", word, id);
+    const int indent = static_cast<int>(head.size());
+    const auto lines = text::wrap(finding.title, options_.width, indent, indent);
+    for (std::size_t i = 0; i < lines.size(); ++i) {
+      const std::string words = lines[i].substr(std::min<std::size_t>(lines[i].size(), head.size()));
+      if (i > 0) {
+        out_ += std::string(head.size(), ' ') + style_.paint(Tone::strong, words) + '\n';
+        continue;
+      }
+      if (first) {
+        out_ += style_.paint(tone_of(severity), word) + std::string(10 - word.size(), ' ') + head.substr(10) +
+                style_.paint(Tone::strong, words) + '\n';
+      } else {
+        out_ += head + style_.paint(Tone::strong, words) + '\n';
+      }
+    }
+  }
+
+  void detail(std::string_view label, std::string_view words) {
+    constexpr int indent = 10;
+    bool first = true;
+    for (const std::string& line : text::wrap(words, options_.width, indent, indent)) {
+      const std::string body = line.substr(std::min<std::size_t>(line.size(), indent));
+      const std::string head = first ? fmt::format("  {:<8}", label) : std::string(indent, ' ');
+      out_ += style_.paint(Tone::faint, head) + body + '\n';
+      first = false;
+    }
+  }
+
+  static std::vector<std::string> unique_causes(const std::vector<const Finding*>& group) {
+    std::vector<std::string> causes;
+    for (const Finding* finding : group) {
+      if (finding->cause.empty()) continue;
+      if (std::find(causes.begin(), causes.end(), finding->cause) == causes.end()) causes.push_back(finding->cause);
+    }
+    return causes;
+  }
+
+  void remedy(const std::vector<const Finding*>& group) {
+    // Blocks that were printed already are left out whole: single lines of a block may repeat and still be needed.
+    std::set<std::vector<std::string>> seen;
+    bool any = false;
+    for (const Finding* finding : group) {
+      if (finding->remedy.empty() || !seen.insert(finding->remedy).second) continue;
+      if (!any) out_ += "  " + style_.paint(Tone::faint, "do") + '\n';
+      any = true;
+      // A here-document must start at the margin, or its end would not be recognised when pasted.
+      const bool at_margin = std::any_of(finding->remedy.begin(), finding->remedy.end(), [](const std::string& line) {
+        return line.find("<<") != std::string::npos || line.find('\n') != std::string::npos;
+      });
+      for (const std::string& block : finding->remedy) remedy_lines(block, at_margin ? 0 : 6);
+    }
+  }
+
+  void remedy_lines(std::string_view block, int indent) {
+    for (std::size_t at = 0; at <= block.size();) {
+      const std::size_t end = std::min(block.find('\n', at), block.size());
+      const std::string_view line = block.substr(at, end - at);
+      if (line.substr(0, 1) == "#") {
+        std::string_view remark = line.substr(1);
+        if (remark.substr(0, 1) == " ") remark.remove_prefix(1);
+        for (const std::string& part : text::wrap(remark, options_.width - indent - 2)) {
+          out_ += std::string(static_cast<std::size_t>(indent), ' ') + style_.paint(Tone::faint, "# " + part) + '\n';
+        }
+      } else {
+        // Commands are never wrapped: they are there to be pasted.
+        out_ += std::string(static_cast<std::size_t>(indent), ' ') + style_.paint(Tone::accent, text::printable(line)) +
+                '\n';
+      }
+      at = end + 1;
+    }
+  }
+
+  void finding_group(Severity severity, const std::vector<const Finding*>& group) {
+    blank();
+    // What could not be checked is said once: four modules that need root are one sentence, not four.
+    const bool brief = severity == Severity::unknown && group.size() > 1 && !options_.verbose;
+    title_line(severity, *group.front(), true);
+    if (brief) {
+      std::vector<std::string> others;
+      for (std::size_t i = 1; i < group.size(); ++i) others.push_back(group[i]->subject);
+      detail("also", join(others));
+    } else {
+      for (std::size_t i = 1; i < group.size(); ++i) title_line(severity, *group[i], false);
+    }
+    for (const Finding* finding : group) {
+      for (const checks::Evidence& item : finding->evidence) {
+        detail(finding == group.front() && &item == &finding->evidence.front() ? "read" : "",
+               item.source.empty() ? fmt::format("{}: {}", item.what, item.value)
+                                   : fmt::format("{}: {}  ({})", item.what, item.value, item.source));
+      }
+      if (brief) break;
+    }
+    const std::vector<std::string> causes = unique_causes(group);
+    for (std::size_t i = 0; i < causes.size() && (i == 0 || !brief); ++i) detail(i == 0 ? "why" : "", causes[i]);
+    remedy(group);
+  }
+
+  void all_checks() {
+    blank();
+    text::Table table({{"CHECK"}, {"RESULT"}, {"SUBJECT"}, {""}});
+    for (const Finding& finding : report_.findings) {
+      table.add_row(
+          {{finding.id}, {word_of(finding.severity), tone_of(finding.severity)}, {finding.subject}, {finding.title}});
+    }
+    out_ += table.render(style_, options_.width);
+  }
+
+  // ---- the end ----
+
+  /// The worst that each check said, by ID; a check that passed somewhere and was skipped elsewhere has passed.
+  std::map<std::string, Severity> worst_by_id() const {
+    const auto weight = [](Severity severity) {
+      switch (severity) {
+        case Severity::skipped:
+          return 0;
+        case Severity::ok:
+          return 1;
+        case Severity::unknown:
+          return 2;
+        case Severity::warning:
+          return 3;
+        case Severity::critical:
+          return 4;
+      }
+      return 4;
+    };
+    std::map<std::string, Severity> worst;
+    for (const Finding& finding : report_.findings) {
+      const auto [entry, added] = worst.emplace(finding.id, finding.severity);
+      if (!added && weight(finding.severity) > weight(entry->second)) entry->second = finding.severity;
+    }
+    return worst;
+  }
+
+  static bool needs_root(const Finding& finding) {
+    std::string words = finding.title + ' ' + finding.cause;
+    for (const std::string& line : finding.remedy) words += ' ' + line;
+    words = lower_case(words);
+    for (const char* sign : {"root", "permission", "not permitted", "sudo", "cap_"}) {
+      if (words.find(sign) != std::string::npos) return true;
+    }
+    return false;
+  }
+
+  void counts() {
+    std::map<Severity, int> count;
+    for (const auto& [id, severity] : worst_by_id()) ++count[severity];
+    std::vector<std::string> parts;
+    const auto checks_word = [](int n) { return n == 1 ? "check" : "checks"; };
+    parts.push_back(fmt::format("{} {} passed", count[Severity::ok], checks_word(count[Severity::ok])));
+    if (count[Severity::critical] > 0) parts.push_back(fmt::format("{} critical", count[Severity::critical]));
+    if (count[Severity::warning] > 0) {
+      parts.push_back(fmt::format("{} warning{}", count[Severity::warning], count[Severity::warning] == 1 ? "" : "s"));
+    }
+    if (count[Severity::skipped] > 0) {
+      parts.push_back(fmt::format("{} skipped (nothing here to judge)", count[Severity::skipped]));
+    }
+    if (count[Severity::unknown] > 0) {
+      const bool all_need_root = std::all_of(
+          report_.findings.begin(), report_.findings.end(),
+          [](const Finding& finding) { return finding.severity != Severity::unknown || needs_root(finding); });
+      parts.push_back(fmt::format("{} could not run{}", count[Severity::unknown],
+                                  all_need_root ? ": needs root" : " (see UNKNOWN above)"));
+    }
+    blank();
+    paragraph(join(parts), 0, 2, Tone::faint);
+  }
+
+  std::vector<std::string> ids_of(Severity severity, bool essential_only) const {
+    std::vector<std::string> ids;
+    for (const Finding& finding : report_.findings) {
+      if (finding.severity != severity || (essential_only && !finding.essential)) continue;
+      if (std::find(ids.begin(), ids.end(), finding.id) == ids.end()) ids.push_back(finding.id);
+    }
+    return ids;
+  }
+
+  void verdict() {
+    std::string word;
+    Tone tone = Tone::plain;
+    std::string because;
+    switch (report_.verdict) {
+      case checks::Verdict::ready:
+        word = "READY";
+        tone = Tone::good;
+        break;
+      case checks::Verdict::degraded:
+        word = "DEGRADED";
+        tone = Tone::warn;
+        because = "it works, but not as it should: " + join(ids_of(Severity::warning, false));
+        break;
+      case checks::Verdict::not_ready:
+        word = "NOT READY";
+        tone = Tone::bad;
+        because = join(ids_of(Severity::critical, false));
+        break;
+      case checks::Verdict::unknown: {
+        word = "UNKNOWN";
+        tone = Tone::warn;
+        const auto ids = ids_of(Severity::unknown, true);
+        because = ids.empty() ? "nothing was judged" : "could not be judged: " + join(ids);
+        break;
+      }
+    }
+    const std::string head = fmt::format("{}: ", report_.node.host.hostname.value_or("this node"));
+    if (because.empty()) {
+      out_ += text::printable(head) + style_.paint(tone, word) + '\n';
+      return;
+    }
+    const std::string whole = fmt::format("{}{} ({})", text::printable(head), word, because);
+    std::vector<std::string> lines = text::wrap(whole, options_.width, 0, 2);
+    const std::size_t at = lines.front().find(word, text::printable(head).size());
+    if (at != std::string::npos) lines.front().replace(at, word.size(), style_.paint(tone, word));
+    for (const std::string& line : lines) out_ += line + '\n';
+  }
+
+  const ProbeReport& report_;
+  const facts::NodeFacts& node_;
+  const Style& style_;
+  const TextOptions& options_;
+  std::string out_;
+};
+
+}  // namespace
+
+std::string render_text(const ProbeReport& report, const Style& style, const TextOptions& options) {
+  return Report(report, style, options).render();
+}
+
+}  // namespace rocekit::report

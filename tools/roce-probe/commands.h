@@ -1,0 +1,23 @@
+// What roce-probe does, one function a command; main turns their exceptions into exit codes.
+#pragma once
+
+#include <string>
+
+#include "core/exit_code.h"
+#include "probes/checks/check.h"
+#include "tools/roce-probe/options.h"
+
+namespace rocekit::probe {
+
+/// Reads a node, judges it, and writes what was asked for; also --diff.
+ExitCode report(const Options& options);
+ExitCode list_checks(const Options& options);
+ExitCode explain(const Options& options);
+/// docs/checks: one page a check and an index.
+ExitCode write_check_pages(const Options& options);
+ExitCode print_version();
+
+/// One check by its ID, with or without "ROCE-", in any case. Throws InputError that names the near ones.
+const checks::Check& check_named(const std::string& id);
+
+}  // namespace rocekit::probe

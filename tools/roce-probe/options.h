@@ -1,0 +1,58 @@
+// The command line of roce-probe.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/error.h"
+#include "core/text/style.h"
+
+namespace rocekit::probe {
+
+enum class Command { report, list_checks, explain, check_pages, version };
+enum class FailOn { warning, critical };
+
+struct Options {
+  Command command = Command::report;
+  std::string explain_id;
+  std::string pages_directory;  ///< check_pages: where docs/checks is written
+
+  std::optional<std::string> load;  ///< a rocekit/probe document, "-": standard input
+  std::optional<std::string> root;  ///< a saved node's directory
+  std::optional<std::string> diff;
+  std::optional<std::string> save;
+  std::optional<std::string> json;  ///< "-": standard output
+  bool anonymize = false;
+  bool gpus = true;
+  bool verbose = false;
+  std::vector<std::string> checks;
+  std::optional<int> expect_mtu;
+  std::optional<double> expect_rate_gbit_s;
+  FailOn fail_on = FailOn::warning;
+  text::ColorMode color = text::ColorMode::automatic;
+};
+
+/// The command line cannot be used: one sentence.
+class UsageError : public InputError {
+ public:
+  using InputError::InputError;
+};
+
+/// --help: print `text` on standard output and end with success.
+struct Printed {
+  std::string text;
+};
+
+struct CommandLine {
+  Options options;
+  std::optional<Printed> printed;
+};
+
+/// Whether --save NAME means a document (it ends in .json) rather than a directory.
+bool is_document(const std::string& name);
+
+/// Throws UsageError.
+CommandLine parse(int argc, const char* const* argv);
+
+}  // namespace rocekit::probe
