@@ -1,0 +1,141 @@
+#include <fmt/format.h>
+#include <glob.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cstdlib>
+#include <filesystem>
+#include <string_view>
+#include <system_error>
+
+#include "core/dynlib/library_search.h"
+#include "probes/facts/kernel/ask.h"
+
+namespace rocekit::facts::kernel {
+namespace {
+
+using Environment = std::map<std::string, std::string>;
+
+constexpr std::size_t most_plugins = 14;          // NCCL_NET_MAX_PLUGINS less NCCL's own two
+constexpr std::size_t longest_plugin_name = 254;  // MAX_STR_LEN
+
+/// The variable in the answers' environment, else in this process's.
+std::string value_of(const Environment& environment, const char* name) {
+  const auto found = environment.find(name);
+  if (found != environment.end()) return found->second;
+  const char* value = std::getenv(name);
+  return value != nullptr ? value : "";
+}
+
+/// "2.28.9" at the start of "2.28.9+cuda13.0"; empty when it is no version.
+std::string leading_version(std::string_view text) {
+  const auto end = std::find_if_not(text.begin(), text.end(),
+                                    [](unsigned char letter) { return std::isdigit(letter) != 0 || letter == '.'; });
+  const std::string_view version = text.substr(0, static_cast<std::size_t>(end - text.begin()));
+  return version.find('.') == std::string_view::npos ? "" : std::string(version);
+}
+
+/// From the real file's name (libnccl.so.2.28.9), else from the banner "NCCL version 2.28.9+cuda13.0" in the library.
+Fact<std::string> version_of(const std::string& path) {
+  std::error_code error;
+  const std::filesystem::path real = std::filesystem::canonical(path, error);
+  constexpr std::string_view prefix = "libnccl.so.";
+  const std::string name = error ? std::string() : real.filename().string();
+  if (name.compare(0, prefix.size(), prefix) == 0) {
+    std::string version = leading_version(std::string_view(name).substr(prefix.size()));
+    if (!version.empty()) return version;
+  }
+  const auto banner = dynlib::text_after(path, "NCCL version ");
+  std::string version = banner ? leading_version(*banner) : "";
+  if (!version.empty()) return version;
+  return Missing{Why::malformed, path + ": holds no text \"NCCL version ...\""};
+}
+
+/// Wheels of PyTorch bring libnccl in the package nvidia-nccl; its libraries find it there by their run path.
+std::vector<std::string> wheel_patterns(const Environment& environment) {
+  std::vector<std::string> patterns;
+  for (const char* prefix : {"VIRTUAL_ENV", "CONDA_PREFIX"}) {
+    const std::string directory = value_of(environment, prefix);
+    if (!directory.empty()) patterns.push_back(directory + "/lib/python3*/site-packages");
+  }
+  const std::string home = value_of(environment, "HOME");
+  if (!home.empty()) patterns.push_back(home + "/.local/lib/python3*/site-packages");
+  for (const char* directory :
+       {"/usr/local/lib/python3*/dist-packages", "/usr/local/lib/python3*/site-packages",
+        "/usr/lib/python3*/dist-packages", "/opt/venv/lib/python3*/site-packages",
+        "/opt/conda/lib/python3*/site-packages", "/opt/conda/envs/*/lib/python3*/site-packages"}) {
+    patterns.emplace_back(directory);
+  }
+  return patterns;
+}
+
+std::optional<std::string> find_in_wheels(const Environment& environment) {
+  for (const std::string& pattern : wheel_patterns(environment)) {
+    glob_t matches{};
+    std::optional<std::string> found;
+    if (glob((pattern + "/nvidia/nccl/lib/libnccl.so.2").c_str(), 0, nullptr, &matches) == 0 && matches.gl_pathc > 0) {
+      found = matches.gl_pathv[0];
+    }
+    globfree(&matches);
+    if (found) return found;
+  }
+  return std::nullopt;
+}
+
+/// ncclOpenNetPluginLib() of src/plugin/plugin_open.cc: the name itself, then libnccl-net-NAME.so.
+std::optional<std::string> find_plugin(const std::string& name, std::string_view ld_library_path) {
+  if (auto path = dynlib::find_library(name, ld_library_path)) return path;
+  const bool is_path = name.find('/') != std::string::npos;
+  const bool is_file =
+      name.compare(0, 3, "lib") == 0 && name.size() >= 3 && name.compare(name.size() - 3, 3, ".so") == 0;
+  if (is_path || is_file) return std::nullopt;
+  return dynlib::find_library("libnccl-net-" + name + ".so", ld_library_path);
+}
+
+std::vector<std::string> plugin_names(const Environment& environment) {
+  const auto found = environment.find("NCCL_NET_PLUGIN");
+  if (found == environment.end()) return {"libnccl-net.so"};
+  std::string text = found->second;
+  std::string lower = text;
+  std::transform(lower.begin(), lower.end(), lower.begin(),
+                 [](unsigned char letter) { return static_cast<char>(std::tolower(letter)); });
+  std::vector<std::string> names;
+  if (lower == "none") return names;
+  for (std::string_view rest = text; !rest.empty() && names.size() < most_plugins;) {
+    const std::size_t comma = rest.find(',');
+    const std::string_view name = rest.substr(0, comma);
+    if (!name.empty() && name.size() <= longest_plugin_name) names.emplace_back(name);
+    rest.remove_prefix(comma == std::string_view::npos ? rest.size() : comma + 1);
+  }
+  return names;
+}
+
+}  // namespace
+
+Fact<Library> ask_nccl(const std::map<std::string, std::string>& environment) {
+  const std::string named = value_of(environment, "VLLM_NCCL_SO_PATH");
+  if (!named.empty()) {
+    const auto path = dynlib::find_library(named, value_of(environment, "LD_LIBRARY_PATH"));
+    if (!path) {
+      return Missing{Why::absent, fmt::format("VLLM_NCCL_SO_PATH={}: no library of this architecture there", named)};
+    }
+    return Library{*path, version_of(*path)};
+  }
+  auto path = dynlib::find_library("libnccl.so.2", value_of(environment, "LD_LIBRARY_PATH"));
+  if (!path) path = find_in_wheels(environment);
+  if (!path)
+    return Missing{Why::absent, "libnccl.so.2: neither where the loader looks nor in a Python package nvidia-nccl"};
+  return Library{*path, version_of(*path)};
+}
+
+Fact<std::vector<Library>> ask_nccl_plugins(const std::map<std::string, std::string>& environment) {
+  std::vector<Library> plugins;
+  for (const std::string& name : plugin_names(environment)) {
+    const auto path = find_plugin(name, value_of(environment, "LD_LIBRARY_PATH"));
+    if (path)
+      plugins.push_back({*path, Missing{Why::not_supported, "a plugin tells its version only when it is loaded"}});
+  }
+  return plugins;
+}
+
+}  // namespace rocekit::facts::kernel

@@ -1,0 +1,140 @@
+// libibverbs, asked as NCCL asks it: the device list in its order, each device opened, each port queried.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+#include <string_view>
+#include <system_error>
+
+#include "core/dynlib/ibverbs.h"
+#include "probes/facts/kernel/ask.h"
+#include "probes/facts/kernel/library_version.h"
+#include "probes/facts/kernel/quiet_stderr.h"
+#include "probes/facts/kernel/uverbs.h"
+
+namespace rocekit::facts::kernel {
+namespace {
+
+using dynlib::Ibverbs;
+
+/// Path MTU in bytes of enum ibv_mtu: 1 is 256, each next the double.
+Fact<int> mtu_bytes(int code, std::string_view question) {
+  if (code < IBV_MTU_256 || code > IBV_MTU_4096) {
+    return Missing{Why::malformed, fmt::format("{}: path MTU code {} is not one of 1 to 5", question, code)};
+  }
+  return 128 << code;
+}
+
+VerbsPortAnswers ask_port(const Ibverbs& verbs, ibv_context& context, int number, const std::string& device) {
+  VerbsPortAnswers port;
+  port.number = number;
+  const std::string question = fmt::format("ibv_query_port {}:{}", device, number);
+  ibv_port_attr attributes{};
+  if (const int error = verbs.query_port(&context, static_cast<std::uint8_t>(number), &attributes); error != 0) {
+    const Missing missing = missing_from_errno(error, question);
+    port.active_mtu = missing;
+    port.max_mtu = missing;
+    return port;
+  }
+  port.active_mtu = mtu_bytes(attributes.active_mtu, question);
+  port.max_mtu = mtu_bytes(attributes.max_mtu, question);
+  return port;
+}
+
+VerbsDeviceAnswers unanswered(const std::string& device, const Fact<bool>& openable, const Missing& why) {
+  VerbsDeviceAnswers answers;
+  answers.name = device;
+  answers.openable = openable;
+  answers.vendor_id = why;
+  answers.vendor_part_id = why;
+  return answers;
+}
+
+VerbsDeviceAnswers ask_device(const Ibverbs& verbs, ibv_device& device) {
+  const std::string name = verbs.get_device_name(&device);
+  const std::string node = fmt::format("/dev/infiniband/{}", device.dev_name);
+  errno = 0;
+  ibv_context* const context = verbs.open_device(&device);
+  if (context == nullptr) {
+    const int error = errno != 0 ? errno : EIO;
+    const Missing missing = missing_from_errno(error, fmt::format("ibv_open_device {} ({})", name, node));
+    // The library hides which step failed; the node itself says it best.
+    const Fact<bool> openable = ask_openable(node);
+    return unanswered(name, openable ? Fact<bool>(missing) : openable, missing);
+  }
+
+  VerbsDeviceAnswers answers;
+  answers.name = name;
+  answers.openable = true;
+  ibv_device_attr attributes{};
+  if (const int error = verbs.query_device(context, &attributes); error != 0) {
+    const Missing missing = missing_from_errno(error, fmt::format("ibv_query_device {}", name));
+    answers.vendor_id = missing;
+    answers.vendor_part_id = missing;
+  } else {
+    answers.vendor_id = static_cast<int>(attributes.vendor_id);
+    answers.vendor_part_id = static_cast<int>(attributes.vendor_part_id);
+    for (int port = 1; port <= attributes.phys_port_cnt; ++port) {
+      answers.ports.push_back(ask_port(verbs, *context, port, name));
+    }
+  }
+  verbs.close_device(context);
+  return answers;
+}
+
+/// Devices that the kernel offers and `listed` lacks: no library, or no provider for their driver.
+void append_unlisted(std::vector<VerbsDeviceAnswers>& listed, const Missing& why) {
+  for (const UverbsNode& node : uverbs_nodes()) {
+    const bool known = std::any_of(listed.begin(), listed.end(),
+                                   [&](const VerbsDeviceAnswers& device) { return device.name == node.device; });
+    if (!known) listed.push_back(unanswered(node.device, ask_openable(node.path), why));
+  }
+}
+
+Missing load_failure(const std::string& text) {
+  const bool not_found = text.find("No such file") != std::string::npos;
+  return {not_found ? Why::absent : Why::failed, text};
+}
+
+}  // namespace
+
+VerbsAnswers ask_verbs() {
+  const QuietStderr quiet;
+  const Ibverbs verbs;
+  VerbsAnswers answers;
+  if (verbs) {
+    answers.library = Library{verbs.library().path(), rdma_core_version(verbs.library().real_path())};
+  } else {
+    answers.library = load_failure(verbs.error());
+  }
+
+  // Without this class the kernel's RDMA core is not loaded; the library would make the kernel load it.
+  static constexpr const char* rdma_class = "/sys/class/infiniband";
+  std::error_code error;
+  if (!std::filesystem::exists(rdma_class, error)) {
+    answers.devices = Missing{Why::absent, fmt::format("{}: not there, no RDMA driver is loaded", rdma_class)};
+    return answers;
+  }
+
+  std::vector<VerbsDeviceAnswers> devices;
+  if (!verbs) {
+    append_unlisted(devices, answers.library.missing());
+    answers.devices = std::move(devices);
+    return answers;
+  }
+  errno = 0;
+  int count = 0;
+  ibv_device** const list = verbs.get_device_list(&count);
+  if (list == nullptr) {
+    answers.devices = missing_from_errno(errno != 0 ? errno : EIO, "ibv_get_device_list");
+    return answers;
+  }
+  for (int i = 0; i < count; ++i) devices.push_back(ask_device(verbs, *list[i]));
+  verbs.free_device_list(list);
+  append_unlisted(devices, Missing{Why::absent, "ibv_get_device_list: does not list this device, no provider for it"});
+  answers.devices = std::move(devices);
+  return answers;
+}
+
+}  // namespace rocekit::facts::kernel
