@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
 #include <signal.h>
@@ -89,7 +90,7 @@ void write_all(int fd, std::string_view text) {
 bool read_until_closed(int fd, std::string& text) {
   const auto end = steady_clock::now() + deadline;
   std::array<char, 4096> buffer{};
-  while (text.size() < largest_answer_bytes) {
+  for (;;) {
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - steady_clock::now()).count();
     if (left <= 0) return false;
     pollfd waiting{fd, POLLIN, 0};
@@ -100,6 +101,7 @@ bool read_until_closed(int fd, std::string& text) {
     if (got < 0 && errno == EINTR) continue;
     if (got <= 0) return true;
     text.append(buffer.data(), static_cast<std::size_t>(got));
+    if (text.size() > largest_answer_bytes) return false;
   }
   return true;
 }
@@ -129,7 +131,10 @@ Fact<std::vector<GpuAnswers>> parse(std::string_view text) {
     if (blank == std::string_view::npos) continue;
     const std::string_view word = line.substr(0, blank);
     const std::string_view rest = line.substr(blank + 1);
-    if (word == "error") return Missing{Why::failed, std::string(rest)};
+    if (word == "error") {
+      const bool no_gpu = rest.find("CUDA_ERROR_NO_DEVICE") != std::string_view::npos;
+      return Missing{no_gpu ? Why::absent : Why::failed, std::string(rest)};
+    }
     if (word == "gpu") {
       GpuAnswers gpu;
       gpu.pci_address = sysfs_address(rest);
@@ -156,7 +161,8 @@ Fact<std::vector<GpuAnswers>> ask_gpus() {
     return Missing{Why::absent, "libcuda.so.1: the loader finds no CUDA driver library"};
   }
   std::array<int, 2> ends{};
-  if (pipe(ends.data()) != 0) return missing_from_errno(errno, "pipe to the process that asks the CUDA driver");
+  if (pipe2(ends.data(), O_CLOEXEC) != 0)
+    return missing_from_errno(errno, "pipe to the process that asks the CUDA driver");
   const pid_t child = fork();
   if (child < 0) {
     const int error = errno;
@@ -173,7 +179,7 @@ Fact<std::vector<GpuAnswers>> ask_gpus() {
   std::string text;
   const bool answered = read_until_closed(ends[0], text);
   close(ends[0]);
-  kill(child, SIGKILL);
+  if (!answered) kill(child, SIGKILL);
   int status = 0;
   // A process inside a hung driver call does not die; it is left to init rather than waited for.
   while (waitpid(child, &status, answered ? 0 : WNOHANG) < 0 && errno == EINTR) {

@@ -9,7 +9,9 @@
 #include <system_error>
 
 #include "core/dynlib/library_search.h"
+#include "probes/facts/file_tree.h"
 #include "probes/facts/kernel/ask.h"
+#include "probes/facts/readers/nccl_settings.h"
 
 namespace rocekit::facts::kernel {
 namespace {
@@ -92,10 +94,13 @@ std::optional<std::string> find_plugin(const std::string& name, std::string_view
   return dynlib::find_library("libnccl-net-" + name + ".so", ld_library_path);
 }
 
+/// NCCL_NET_PLUGIN of the environment or a conf file; set and empty stands for none.
 std::vector<std::string> plugin_names(const Environment& environment) {
-  const auto found = environment.find("NCCL_NET_PLUGIN");
-  if (found == environment.end()) return {"libnccl-net.so"};
-  std::string text = found->second;
+  const auto settings = readers::read_nccl_settings(FileTree::live(), environment).in_force;
+  const auto named = std::find_if(settings.begin(), settings.end(),
+                                  [](const Setting& setting) { return setting.name == "NCCL_NET_PLUGIN"; });
+  if (named == settings.end()) return {"libnccl-net.so"};
+  const std::string& text = named->value;
   std::string lower = text;
   std::transform(lower.begin(), lower.end(), lower.begin(),
                  [](unsigned char letter) { return static_cast<char>(std::tolower(letter)); });

@@ -39,13 +39,13 @@ Fact<std::string> ask_effective_capabilities() {
   return Missing{Why::malformed, fmt::format("{}: no line {}", path, key)};
 }
 
-std::map<std::string, std::string> transport_environment() {
+std::map<std::string, std::string> asked_environment() {
   std::map<std::string, std::string> variables;
   for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
     const char* const equals = std::strchr(*entry, '=');
     if (equals == nullptr) continue;
     const std::string name(*entry, static_cast<std::size_t>(equals - *entry));
-    if (readers::is_transport_variable(name)) variables[name] = equals + 1;
+    if (readers::is_asked_variable(name)) variables[name] = equals + 1;
   }
   return variables;
 }
@@ -77,7 +77,7 @@ void ask_process(KernelAnswers& answers) {
   answers.memlock = ask_memlock();
   answers.capabilities_hex = ask_effective_capabilities();
   answers.rdma_cm_openable = ask_openable("/dev/infiniband/rdma_cm");
-  answers.environment = transport_environment();
+  answers.environment = asked_environment();
 }
 
 }  // namespace rocekit::facts::kernel

@@ -1,0 +1,37 @@
+#include "core/dynlib/cuda.h"
+
+namespace rocekit::dynlib {
+namespace {
+
+template <class Function>
+void take(CudaDriver& driver, Function*& slot, const char* name) {
+  slot = driver.library.function<Function>(name);
+  if (slot == nullptr && driver.error.empty()) driver.error = driver.library.path() + " has no function " + name;
+}
+
+}  // namespace
+
+CudaDriver CudaDriver::load() {
+  CudaDriver driver;
+  driver.library = SharedLibrary("libcuda.so.1");
+  if (!driver.library) {
+    driver.error = driver.library.error();
+    return driver;
+  }
+  take(driver, driver.init, "cuInit");
+  take(driver, driver.device_get_count, "cuDeviceGetCount");
+  take(driver, driver.device_get, "cuDeviceGet");
+  take(driver, driver.device_get_name, "cuDeviceGetName");
+  take(driver, driver.device_get_pci_bus_id, "cuDeviceGetPCIBusId");
+  take(driver, driver.device_get_attribute, "cuDeviceGetAttribute");
+  take(driver, driver.get_error_name, "cuGetErrorName");
+  return driver;
+}
+
+std::string CudaDriver::describe(const char* function, CudaResult result) const {
+  const char* name = nullptr;
+  const bool known = get_error_name(result, &name) == cuda_success && name != nullptr;
+  return std::string(function) + ": " + (known ? name : "error " + std::to_string(result));
+}
+
+}  // namespace rocekit::dynlib
