@@ -7,15 +7,20 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 from . import client
 from .errors import LabError
 from .host import packages
 from .launch import Launch, prepare_guest, say, stop
-from .state import StateDirectory, new_run_directory, new_up_directory, remove_stale, up_directory
+from .state import (
+    CHECKOUT, Lab, StateDirectory, in_checkout, new_run_directory, new_up_directory, remove_stale, up_directory,
+)  # fmt: skip
 from .topology import MAX_MTU, MAX_NODES, MAX_RAILS, MIN_MTU, Topology
 
 EXIT_LAB = client.EXIT_LAB
+DEFAULT_BUILD = CHECKOUT / "build"
+SHAPE = ("nodes", "rails", "mtu")
 
 
 class Interrupted(Exception):
@@ -62,19 +67,24 @@ def _parser() -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=help, description=help)
         added.set_defaults(action=action)
         if shape:
-            added.add_argument("--nodes", type=_within("nodes", 2, MAX_NODES), metavar="N", help="2 to 4 (2)")
-            added.add_argument("--rails", type=_within("rails", 1, MAX_RAILS), metavar="R", help="RDMA devices a node, 1 or 2 (1)")
-            added.add_argument("--mtu", type=_within("mtu", MIN_MTU, MAX_MTU), metavar="M", help="MTU of the rails (9000)")
+            nodes, rails, mtu = (2, MAX_NODES), (1, MAX_RAILS), (MIN_MTU, MAX_MTU)
+            added.add_argument("--nodes", type=_within(*nodes), metavar="N", help="2 to 4 (2)")
+            added.add_argument("--rails", type=_within(*rails), metavar="R", help="RDMA devices a node, 1 or 2 (1)")
+            added.add_argument("--mtu", type=_within(*mtu), metavar="M", help="MTU of the rails (9000)")
+            added.add_argument("--build", type=_directory, metavar="DIR", help="build tree of the tools (build)")
         return added
 
     add("up", _up, "boot the nodes and leave them running", shape=True)
     run = add("run", _run, "run a command: in the lab that is up, else in one booted for it", shape=True)
     where = run.add_mutually_exclusive_group()
     where.add_argument("--node", type=int, default=1, metavar="I", help="on node I (1)")
-    where.add_argument("--all", action="store_true", help="on every node at once; a header line a node, highest exit code")
+    where.add_argument("--all", action="store_true", help="on every node at once: a header line a node, highest exit code")
     where.add_argument("--mpi", action="store_true", help="under mpirun, one rank a node")
     run.add_argument("--timeout", type=_seconds, metavar="S", help="end the command after S seconds, with exit code 124")
-    run.usage = "roce-lab run [--nodes N] [--rails R] [--mtu M] [--node I | --all | --mpi] [--timeout S] -- CMD..."
+    run.usage = (
+        "roce-lab run [--node I | --all | --mpi] [--timeout S] "
+        "[--nodes N] [--rails R] [--mtu M] [--build DIR] -- CMD..."
+    )
     shell = add("shell", _shell, "interactive shell on a node", shape=True)
     shell.add_argument("node", type=int, nargs="?", default=1, metavar="I", help="node (1)")
     add("status", _status, "say whether a lab is up, and the process ids of its nodes")
@@ -83,14 +93,20 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _within(name: str, low: int, high: int) -> Callable[[str], int]:
+def _within(low: int, high: int) -> Callable[[str], int]:
     def convert(text: str) -> int:
-        value = int(text)
-        if not low <= value <= high:
-            raise argparse.ArgumentTypeError(f"{name} must be {low} to {high}, not {value}")
-        return value
+        if not text.isdigit() or not low <= int(text) <= high:
+            raise argparse.ArgumentTypeError(f"must be {low} to {high}, not {text}")
+        return int(text)
 
     return convert
+
+
+def _directory(text: str) -> Path:
+    path = Path(text).resolve()
+    if not path.is_dir():
+        raise argparse.ArgumentTypeError(f"{text} is not a directory")
+    return path
 
 
 def _seconds(text: str) -> float:
@@ -100,12 +116,13 @@ def _seconds(text: str) -> float:
     return value
 
 
-def _topology(options: argparse.Namespace) -> Topology:
-    given = {name: getattr(options, name) for name in ("nodes", "rails", "mtu")}
-    return Topology(**{name: value for name, value in given.items() if value is not None})
+def _new_lab(options: argparse.Namespace, state: StateDirectory) -> Lab:
+    given = {name: getattr(options, name) for name in SHAPE}
+    topology = Topology(**{name: value for name, value in given.items() if value is not None})
+    return Lab(state, topology, options.build or DEFAULT_BUILD)
 
 
-def _running_lab(options: argparse.Namespace) -> tuple[StateDirectory, Topology] | None:
+def _running_lab(options: argparse.Namespace) -> Lab | None:
     """The lab that is up; an error when it is not what the options ask for."""
     state = up_directory()
     if not state.alive():
@@ -114,72 +131,78 @@ def _running_lab(options: argparse.Namespace) -> tuple[StateDirectory, Topology]
     if summary is None:
         raise LabError("the lab is still booting; wait for `roce-lab up` to end")
     topology = Topology(**summary["topology"])
-    for name in ("nodes", "rails", "mtu"):
+    for name in SHAPE:
         wanted = getattr(options, name, None)
         if wanted is not None and wanted != getattr(topology, name):
             raise LabError(f"a lab with {topology.describe()} is up; end it with `roce-lab down` first")
-    return state, topology
+    build = getattr(options, "build", None) or Path(summary["build"])
+    if not in_checkout(build) and build != Path(summary["build"]):
+        raise LabError(f"the lab that is up does not have {build}; end it with `roce-lab down` first")
+    return Lab(state, topology, build)
 
 
 def _up(options: argparse.Namespace) -> int:
     running = _running_lab(options)
     if running:
-        say(f"already up: {running[1].describe()}")
+        say(f"already up: {running.topology.describe()}")
         return 0
     remove_stale()
     guest = prepare_guest()
     state, lock = new_up_directory()
-    with Launch(state, lock, _topology(options)) as launch:
+    with Launch(_new_lab(options, state), lock) as launch:
         launch.boot(guest)
         launch.detach()
     return 0
 
 
-def _in_lab(options: argparse.Namespace, use: Callable[[StateDirectory, Topology], int]) -> int:
+def _in_lab(options: argparse.Namespace, node: int, use: Callable[[Lab], int]) -> int:
     """`use` in the lab that is up, else in one that lives as long as it takes."""
     running = _running_lab(options)
-    topology = running[1] if running else _topology(options)
-    node = getattr(options, "node", 1)
-    if not 1 <= node <= topology.nodes:
-        raise LabError(f"there is no node {node}: the lab has {topology.nodes}")
+    nodes = running.topology.nodes if running else options.nodes or Topology.nodes
+    if not 1 <= node <= nodes:
+        raise LabError(f"there is no node {node}: the lab has {nodes}")
     if running:
-        return use(*running)
+        return use(running)
     remove_stale()
     guest = prepare_guest()
     state, lock = new_run_directory()
-    with Launch(state, lock, topology) as launch:
+    lab = _new_lab(options, state)
+    with Launch(lab, lock) as launch:
         launch.boot(guest)
-        return use(state, topology)
+        return use(lab)
 
 
 def _run(options: argparse.Namespace) -> int:
     if not options.argv:
         raise LabError("no command given: roce-lab run ... -- CMD")
 
-    def use(state: StateDirectory, topology: Topology) -> int:
+    def use(lab: Lab) -> int:
         if options.all:
-            return client.run_all(state, topology, options.argv, options.timeout)
+            return client.run_all(lab, options.argv, options.timeout)
         if options.mpi:
-            return client.run_mpi(state, topology, options.argv, options.timeout)
-        return client.run_one(state, topology, options.node, options.argv, options.timeout)
+            return client.run_mpi(lab, options.argv, options.timeout)
+        return client.run_one(lab, options.node, options.argv, options.timeout)
 
-    return _in_lab(options, use)
+    return _in_lab(options, options.node, use)
 
 
 def _shell(options: argparse.Namespace) -> int:
-    return _in_lab(options, lambda state, topology: client.run_shell(state, topology, options.node))
+    return _in_lab(options, options.node, lambda lab: client.run_shell(lab, options.node))
 
 
 def _status(options: argparse.Namespace) -> int:
-    running = _running_lab(options)
-    if running is None:
+    lab = _running_lab(options)
+    if lab is None:
         print("no lab is up")
         return 0
-    state, topology = running
-    summary = state.read_json("lab.json")
-    print(f"up: {topology.describe()}, {summary['accel']}, Linux {summary['kernel']}, ready in {summary['ready_s']} s")
+    summary = lab.state.read_json("lab.json")
+    print(
+        f"up: {lab.topology.describe()}, {summary['accel']}, Linux {summary['kernel']}, "
+        f"ready in {summary['ready_s']} s, tools from {lab.build / 'bin'}"
+    )
     for node, pid in summary["qemu"].items():
-        print(f"node {node}: qemu pid {pid}, " + ", ".join(f"{s.netdev} {s.address(int(node))}" for s in topology.segments))
+        addresses = ", ".join(f"{segment.netdev} {segment.address(int(node))}" for segment in lab.topology.segments)
+        print(f"node {node}: qemu pid {pid}, {addresses}")
     return 0
 
 

@@ -20,8 +20,7 @@ from pathlib import Path
 from . import frames
 from .errors import LabError
 from .nodefiles import command_environment
-from .state import CHECKOUT, StateDirectory
-from .topology import Topology
+from .state import CHECKOUT, Lab, in_checkout
 
 EXIT_TIMEOUT = 124
 EXIT_LAB = 3
@@ -60,15 +59,15 @@ class Command:
     channel: frames.Channel | None = field(default=None, repr=False)
     connection: socket.socket | None = field(default=None, repr=False)
 
-    def start(self, state: StateDirectory, topology: Topology) -> None:
+    def start(self, lab: Lab) -> None:
         self.connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            self.connection.connect(str(state.control))
+            self.connection.connect(str(lab.state.control))
         except OSError as error:
             raise LabError("the lab does not answer; end it with `roce-lab down`") from error
         self.channel = frames.Channel(self.connection.fileno())
-        environment = command_environment(self.node, topology)
-        request = {"argv": self.argv, "cwd": _working_directory(), "env": environment, "tty": self.tty}
+        environment = command_environment(self.node, lab.topology, lab.build)
+        request = {"argv": self.argv, "cwd": _working_directory(lab), "env": environment, "tty": self.tty}
         if self.tty:
             request["rows"], request["columns"] = _terminal_size()
             environment["TERM"] = os.environ.get("TERM", "dumb")
@@ -120,7 +119,7 @@ class Runner:
         self.ending: int | None = None  # the signal that ends us once the commands have ended
         self.on_exit: Callable[[Command], None] = lambda command: None
 
-    def run(self, state: StateDirectory, topology: Topology) -> int:
+    def run(self, lab: Lab) -> int:
         """Highest exit code of the commands, or the code of what ended them."""
         wake, wake_write = os.pipe()
         for fd in (wake, wake_write):
@@ -130,7 +129,7 @@ class Runner:
         previous_fd = signal.set_wakeup_fd(wake_write)
         try:
             for command in self.commands:
-                command.start(state, topology)
+                command.start(lab)
             return self._loop(wake)
         except frames.ChannelClosed as error:
             raise LabError("the lab has stopped") from error
@@ -211,15 +210,13 @@ class Runner:
         return EXIT_TIMEOUT
 
 
-def run_one(
-    state: StateDirectory, topology: Topology, node: int, argv: list[str], timeout_s: float | None
-) -> int:  # fmt: skip
-    return Runner([Command(node, argv)], timeout_s, forward_stdin=True).run(state, topology)
+def run_one(lab: Lab, node: int, argv: list[str], timeout_s: float | None) -> int:
+    return Runner([Command(node, argv)], timeout_s, forward_stdin=True).run(lab)
 
 
-def run_all(state: StateDirectory, topology: Topology, argv: list[str], timeout_s: float | None) -> int:
+def run_all(lab: Lab, argv: list[str], timeout_s: float | None) -> int:
     """The command on every node at once; each node's output under one header, in the order of the nodes."""
-    chunks: dict[int, list[tuple[int, bytes]]] = {node: [] for node in range(1, topology.nodes + 1)}
+    chunks: dict[int, list[tuple[int, bytes]]] = {node: [] for node in range(1, lab.topology.nodes + 1)}
     commands = [
         Command(node, argv, sink=lambda stream, data, kept=kept: kept.append((stream, data)))
         for node, kept in chunks.items()
@@ -242,27 +239,27 @@ def run_all(state: StateDirectory, topology: Topology, argv: list[str], timeout_
 
     runner = Runner(commands, timeout_s, forward_stdin=False)
     runner.on_exit = show_next
-    code = runner.run(state, topology)
+    code = runner.run(lab)
     for command in commands:
         if command.node not in shown:
             show(command)
     return code
 
 
-def run_mpi(state: StateDirectory, topology: Topology, argv: list[str], timeout_s: float | None) -> int:
+def run_mpi(lab: Lab, argv: list[str], timeout_s: float | None) -> int:
     """One rank a node, started from node 1."""
-    hosts = ",".join(topology.hostnames())
-    mpirun = ["mpirun", "-np", str(topology.nodes), "-H", hosts, "--map-by", "node", "-x", "PATH"]
-    return run_one(state, topology, 1, [*mpirun, *argv], timeout_s)
+    hosts = ",".join(lab.topology.hostnames())
+    mpirun = ["mpirun", "-np", str(lab.topology.nodes), "-H", hosts, "--map-by", "node", "-x", "PATH"]
+    return run_one(lab, 1, [*mpirun, *argv], timeout_s)
 
 
-def run_shell(state: StateDirectory, topology: Topology, node: int) -> int:
+def run_shell(lab: Lab, node: int) -> int:
     if not sys.stdin.isatty():
-        return run_one(state, topology, node, ["/bin/bash", "-l"], None)
+        return run_one(lab, node, ["/bin/bash", "-l"], None)
     saved = termios.tcgetattr(0)
     try:
         tty.setraw(0)
-        return Runner([Command(node, ["/bin/bash", "-i"], tty=True)], None, forward_stdin=True).run(state, topology)
+        return Runner([Command(node, ["/bin/bash", "-i"], tty=True)], None, forward_stdin=True).run(lab)
     finally:
         termios.tcsetattr(0, termios.TCSADRAIN, saved)
 
@@ -275,7 +272,7 @@ def _terminal_size() -> tuple[int, int]:
     return rows or 24, columns or 80
 
 
-def _working_directory() -> str:
-    """The caller's directory when the nodes have it for certain, which is inside the checkout."""
+def _working_directory(lab: Lab) -> str:
+    """The caller's directory where the nodes have the same one for certain."""
     here = Path.cwd()
-    return str(here) if here == CHECKOUT or CHECKOUT in here.parents else str(CHECKOUT)
+    return str(here if in_checkout(here) or lab.build in (here, *here.parents) else CHECKOUT)

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 import selectors
+import signal
 import socket
 import subprocess
 import sys
@@ -20,8 +21,7 @@ from .initramfs import initramfs
 from .kernel import kernel
 from .nodefiles import make_key, write_node
 from .qemu import Guest, cpus_a_node, node_command
-from .state import CHECKOUT, StateDirectory
-from .topology import Topology
+from .state import CHECKOUT, Lab, StateDirectory, in_checkout
 
 BOOT_TIMEOUT_S = 180.0
 STOP_TIMEOUT_S = 15.0
@@ -49,9 +49,10 @@ class Launch:
     process is killed without a chance to clean up.
     """
 
-    def __init__(self, state: StateDirectory, lock: int, topology: Topology) -> None:
-        self.state = state
-        self.topology = topology
+    def __init__(self, lab: Lab, lock: int) -> None:
+        self.state = lab.state
+        self.topology = lab.topology
+        self.build = lab.build
         self._lock = lock
         self._supervisor: subprocess.Popen[bytes] | None = None
 
@@ -94,6 +95,9 @@ class Launch:
         """Ends the lab unless it was detached; returns when nothing of it is left."""
         if self._lock < 0:
             return
+        # Returning early would break the promise; all that follows has a deadline.
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
         if self._supervisor is not None:
             assert self._supervisor.stdin
             self._supervisor.stdin.close()
@@ -129,14 +133,17 @@ class Launch:
         cpus = cpus_a_node(self.topology.nodes)
         nodes = []
         for number in range(1, self.topology.nodes + 1):
-            directory = write_node(self.state, self.topology, number, guest.kernel, key)
+            directory = write_node(self.state, self.topology, self.build, number, guest.kernel, key)
             shares = {"lab": directory, "root": Path("/"), "tree": CHECKOUT, "modules": guest.kernel.modules}
+            if not in_checkout(self.build):
+                shares["build"] = self.build
             command = node_command(guest, cpus, self.state.console(number), shares)
             nodes.append({"number": number, "command": command})
         self.state.write_json(
             "plan.json",
             {
                 "topology": dataclasses.asdict(self.topology),
+                "build": str(self.build),
                 "accel": guest.accel,
                 "kernel": guest.kernel.version,
                 "boot_timeout_s": BOOT_TIMEOUT_S,

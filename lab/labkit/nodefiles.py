@@ -11,7 +11,7 @@ from pathlib import Path
 
 from .host import find_tool
 from .kernel import Kernel
-from .state import CHECKOUT, StateDirectory
+from .state import CHECKOUT, StateDirectory, in_checkout
 from .topology import Topology, hosts_file, ip_batch, netplan_file
 
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -21,16 +21,16 @@ SSH_ALGORITHMS = "KexAlgorithms curve25519-sha256\nHostKeyAlgorithms ssh-ed25519
 _SSH_CONFIG = f"Host *\nStrictHostKeyChecking no\nUserKnownHostsFile /dev/null\nLogLevel ERROR\n{SSH_ALGORITHMS}"
 
 
-def command_path() -> str:
-    """PATH inside the nodes: this build's tools first, then the caller's own PATH, and root's directories."""
-    entries = [str(CHECKOUT / "build" / "bin"), *os.environ.get("PATH", "").split(":"), *SYSTEM_PATH.split(":")]
+def command_path(build: Path) -> str:
+    """PATH inside the nodes: the build's tools first, then the caller's own PATH, and root's directories."""
+    entries = [str(build / "bin"), *os.environ.get("PATH", "").split(":"), *SYSTEM_PATH.split(":")]
     return ":".join(dict.fromkeys(entry for entry in entries if entry))
 
 
-def command_environment(node: int, topology: Topology) -> dict[str, str]:
+def command_environment(node: int, topology: Topology, build: Path) -> dict[str, str]:
     """Environment of every command in a node. Open MPI: TCP, so that it starts on any device and leaves RDMA to the tools."""
     return {
-        "PATH": command_path(),
+        "PATH": command_path(build),
         "HOME": "/root",
         "USER": "root",
         "LOGNAME": "root",
@@ -55,11 +55,13 @@ def make_key(state: StateDirectory) -> Path:
     return key
 
 
-def write_node(state: StateDirectory, topology: Topology, node: int, kernel: Kernel, key: Path) -> Path:
+def write_node(
+    state: StateDirectory, topology: Topology, build: Path, node: int, kernel: Kernel, key: Path
+) -> Path:
     """Returns the directory to share with the node; what is under `files` goes over its root file system."""
     directory = state.node(node)
     lab_files = {
-        "node.env": _shell_variables(node, kernel),
+        "node.env": _shell_variables(node, kernel, build),
         "netdevs": "".join(f"{s.mac(node)} {s.netdev}\n" for s in topology.segments),
         "rdma": "".join(f"{s.rdma_device} {s.netdev}\n" for s in topology.fabric),
         "ip.batch": ip_batch(topology, node),
@@ -68,7 +70,7 @@ def write_node(state: StateDirectory, topology: Topology, node: int, kernel: Ker
         "files/etc/machine-id": uuid.uuid4().hex + "\n",
         "files/etc/netplan/40-rocekit-lab.yaml": netplan_file(topology, node),
         "files/run/sshd/host_key": key.read_text(),
-        "files/run/sshd/config": _sshd_config(command_environment(node, topology)),
+        "files/run/sshd/config": _sshd_config(command_environment(node, topology, build)),
         "files/root/.ssh/id_ed25519": key.read_text(),
         "files/root/.ssh/authorized_keys": key.with_suffix(".pub").read_text(),
         "files/root/.ssh/config": _SSH_CONFIG,
@@ -82,10 +84,11 @@ def write_node(state: StateDirectory, topology: Topology, node: int, kernel: Ker
     return directory
 
 
-def _shell_variables(node: int, kernel: Kernel) -> str:
+def _shell_variables(node: int, kernel: Kernel, build: Path) -> str:
     variables = {
         "LAB_NODE": node,
         "LAB_TREE": CHECKOUT,
+        "LAB_BUILD": "" if in_checkout(build) else build,
         "LAB_KERNEL": kernel.version,
         "LAB_PYTHON": Path(sys.executable).resolve(),
         "LAB_SSHD": find_tool("sshd"),

@@ -15,14 +15,21 @@ import json
 import os
 import shutil
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .errors import LabError
+from .topology import Topology
 
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
 # sockaddr_un holds 108 bytes.
 MAX_SOCKET_PATH = 100
+
+
+def in_checkout(path: Path) -> bool:
+    """Whether the nodes see the path because they see the checkout."""
+    return path == CHECKOUT or CHECKOUT in path.parents
 
 
 def _base() -> Path:
@@ -98,6 +105,15 @@ class StateDirectory:
 
     def remove(self) -> None:
         shutil.rmtree(self.path, ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A lab as commands see it."""
+
+    state: StateDirectory
+    topology: Topology
+    build: Path  # build tree, whose bin directory comes first in PATH
 
 
 def up_directory() -> StateDirectory:

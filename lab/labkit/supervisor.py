@@ -186,6 +186,7 @@ class Supervisor:
             "lab.json",
             {
                 "topology": self.plan["topology"],
+                "build": self.plan["build"],
                 "accel": self.plan["accel"],
                 "kernel": self.plan["kernel"],
                 "ready_s": round(seconds, 1),
