@@ -372,7 +372,10 @@ facts::NodeFacts soft_roce() {
     item.rdma_device = link.device;
     item.pci_address = fmt::format("0000:00:0{}.0", 2 + link.uverbs);
     const Missing unsupported{Why::not_supported, "Operation not supported"};
-    item.link_modes = item.fec = item.module = item.pause = unsupported;
+    item.link_modes = unsupported;
+    item.fec = unsupported;
+    item.module = unsupported;
+    item.pause = unsupported;
     item.link_state = facts::LinkState{true, std::nullopt};
     item.qos = unsupported;
     item.statistics = facts::Counters{};
