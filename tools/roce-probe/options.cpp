@@ -21,7 +21,9 @@ constexpr const char* description =
 Reads an RDMA (RoCE) node without changing it, judges it, and prints cause and remedy of each fault.
 Exit code: 0 ready, 1 degraded, 2 not ready, 3 could not check (or the command line is wrong).)";
 
-std::string quoted(std::string_view word) { return fmt::format("\"{}\"", text::shortened(text::printable(word), 60)); }
+std::string in_quotes(std::string_view word) {
+  return fmt::format("\"{}\"", text::shortened(text::printable(word), 60));
+}
 
 template <class T>
 std::optional<T> parse_number(const std::string& word) {
@@ -141,7 +143,7 @@ class Parser {
       known = {"list-checks", "explain"};
     }
     const std::string name = word.substr(0, word.find('='));
-    std::string sentence = fmt::format("unknown {} {}", option ? "option" : "command", quoted(name));
+    std::string sentence = fmt::format("unknown {} {}", option ? "option" : "command", in_quotes(name));
     const std::vector<std::string> near = text::near_words(name, known);
     if (!near.empty()) sentence += fmt::format(", did you mean {}?", fmt::join(near, " or "));
     return sentence;
@@ -189,13 +191,13 @@ class Parser {
       // RFC 791 demands 68 of every IPv4 link; 65535 is the largest IPv4 packet.
       options_.expect_mtu = parse_number<int>(expect_mtu_);
       if (!options_.expect_mtu || *options_.expect_mtu < 68 || *options_.expect_mtu > 65535) {
-        throw UsageError(fmt::format("--expect-mtu takes bytes from 68 to 65535, not {}", quoted(expect_mtu_)));
+        throw UsageError(fmt::format("--expect-mtu takes bytes from 68 to 65535, not {}", in_quotes(expect_mtu_)));
       }
     }
     if (given("--expect-rate")) {
       options_.expect_rate_gbit_s = parse_number<double>(expect_rate_);
       if (!options_.expect_rate_gbit_s || *options_.expect_rate_gbit_s <= 0 || *options_.expect_rate_gbit_s > 100000) {
-        throw UsageError(fmt::format("--expect-rate takes Gb/s such as 200, not {}", quoted(expect_rate_)));
+        throw UsageError(fmt::format("--expect-rate takes Gb/s such as 200, not {}", in_quotes(expect_rate_)));
       }
     }
     for (const std::string& list : checks_) {
@@ -214,7 +216,7 @@ class Parser {
     if (found != values.end()) return found->second;
     std::vector<std::string> names;
     for (const auto& [name, value] : values) names.push_back(name);
-    throw UsageError(fmt::format("{} takes {}, not {}", option, fmt::join(names, ", "), quoted(word)));
+    throw UsageError(fmt::format("{} takes {}, not {}", option, fmt::join(names, ", "), in_quotes(word)));
   }
 
   void refuse_wrong_combinations() const {

@@ -1,0 +1,427 @@
+#include "probes/report/diff.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <optional>
+#include <set>
+#include <type_traits>
+
+#include "probes/derived/nccl_choice.h"
+
+namespace rocekit::report {
+namespace {
+
+using facts::Fact;
+using facts::Missing;
+using facts::Why;
+
+// ---- what each difference means ----
+
+struct Rule {
+  std::string_view pattern;  ///< path without keys; "*" at the end matches any rest
+  Weight weight;
+  std::string_view why;
+};
+
+constexpr const char* why_device =
+    "a device that one side lacks carries nothing there: the other side waits for it or falls back";
+constexpr const char* why_access = "without its device node, a process falls back to TCP sockets";
+constexpr const char* why_lossless = "pause and priorities work only when both ends of a link have them";
+constexpr const char* why_settings =
+    "NCCL's settings must agree on all nodes: they choose transport, devices and protocol, and a mix hangs or is slow";
+
+/// The first that matches decides; what no rule names is noted.
+constexpr std::array rules{
+    Rule{"infiniband_class", Weight::matters, "one side has no RDMA driver loaded"},
+    Rule{"devices[]", Weight::matters, why_device},
+    Rule{"devices[].kind", Weight::matters, "RoCE, Soft-RoCE, InfiniBand and iWARP do not talk to each other alike"},
+    Rule{"devices[].uverbs", Weight::matters, why_access},
+    Rule{"devices[].uverbs.openable", Weight::matters, why_access},
+    Rule{"devices[].ports[]", Weight::matters, why_device},
+    Rule{"devices[].ports[].state", Weight::matters, "a port that is not ACTIVE carries nothing"},
+    Rule{"devices[].ports[].link_layer", Weight::matters, "Ethernet and InfiniBand ports do not talk to each other"},
+    Rule{"devices[].ports[].rate_gbit_s", Weight::matters, "the slower end bounds every transfer between the two"},
+    Rule{"devices[].ports[].active_mtu", Weight::matters, "NCCL takes the smaller path MTU of both ends"},
+    Rule{"devices[].ports[].ipv4_gid", Weight::matters,
+         "without a RoCE v2 GID of an IPv4 address NCCL takes a link-local one, and connecting fails"},
+    Rule{"devices[].ports[].ipv4_gid.index", Weight::noted, ""},
+    Rule{"devices[].pci.bandwidth_gbit_s", Weight::matters,
+         "the narrower PCIe path bounds every transfer of that device"},
+    Rule{"devices[].ports[].gids", Weight::expected, ""},
+    Rule{"devices[].ports[].counters", Weight::expected, ""},
+    Rule{"devices[].ports[].hw_counters", Weight::expected, ""},
+    Rule{"devices[].node_guid", Weight::expected, ""},
+    Rule{"devices[].sys_image_guid", Weight::expected, ""},
+    Rule{"devices[].pci.iommu_group", Weight::expected, ""},
+
+    Rule{"rdma_netdevs[]", Weight::matters, "the RDMA device's netdev is visible on one side only"},
+    Rule{"rdma_netdevs[].mtu", Weight::matters,
+         "frames above the smaller MTU are dropped, and its RDMA path MTU shrinks with it: large messages fail or slow "
+         "down"},
+    Rule{"rdma_netdevs[].max_mtu", Weight::noted, ""},
+    Rule{"rdma_netdevs[].admin_up", Weight::matters, "a netdev that is set down carries nothing"},
+    Rule{"rdma_netdevs[].carrier", Weight::matters, "without carrier a netdev carries nothing"},
+    Rule{"rdma_netdevs[].fec.active", Weight::matters, "both ends of a link must use the same error correction"},
+    Rule{"rdma_netdevs[].pause.rx", Weight::matters, why_lossless},
+    Rule{"rdma_netdevs[].pause.tx", Weight::matters, why_lossless},
+    Rule{"rdma_netdevs[].qos.pfc_priorities", Weight::matters, why_lossless},
+    Rule{"rdma_netdevs[].qos.trust", Weight::matters, "the two ends sort the same packets into different priorities"},
+    Rule{"rdma_netdevs[].addresses", Weight::expected, ""},
+    Rule{"rdma_netdevs[].ifindex", Weight::expected, ""},
+    Rule{"rdma_netdevs[].mac", Weight::expected, ""},
+    Rule{"rdma_netdevs[].carrier_changes", Weight::expected, ""},
+    Rule{"rdma_netdevs[].statistics", Weight::expected, ""},
+    Rule{"rdma_netdevs[].phys_switch_id", Weight::expected, ""},
+    Rule{"rdma_netdevs[].module.serial", Weight::expected, ""},
+    Rule{"rdma_netdevs[].persistent[].addresses", Weight::expected, ""},
+    Rule{"netdevs*", Weight::expected, ""},
+    Rule{"routes*", Weight::expected, ""},
+
+    Rule{"host.hostname", Weight::expected, ""},
+    Rule{"host.cma_free_bytes", Weight::expected, ""},
+    Rule{"host.memory_total_bytes", Weight::expected, ""},
+    Rule{"host.libibverbs", Weight::matters, "without libibverbs NCCL falls back to TCP sockets"},
+    Rule{"host.nccl_libraries[]", Weight::matters, "NCCL is found on one side only"},
+    Rule{"host.nccl_libraries[].version", Weight::matters,
+         "different NCCL builds hang or break off in bootstrap: use the same image on all nodes"},
+
+    Rule{"process.memlock", Weight::matters, "memory registration fails where the limit is lower"},
+    Rule{"process.memlock.soft_bytes", Weight::matters, "memory registration fails where the limit is lower"},
+    Rule{"process.rdma_cm_openable", Weight::matters, "librdmacm cannot connect where rdma_cm is not there"},
+    Rule{"process.settings[]", Weight::matters, why_settings},
+    Rule{"process.settings[].value", Weight::matters, why_settings},
+
+    Rule{"nccl.net", Weight::matters, "one side will carry NCCL's traffic over another network: it hangs or crawls"},
+    Rule{"nccl.hcas", Weight::matters,
+         "NCCL pairs devices in order: different lists cross the rails or leave one idle"},
+};
+
+bool matches(const Rule& rule, std::string_view pattern) {
+  if (!rule.pattern.empty() && rule.pattern.back() == '*') {
+    return pattern.substr(0, rule.pattern.size() - 1) == rule.pattern.substr(0, rule.pattern.size() - 1);
+  }
+  return rule.pattern == pattern;
+}
+
+/// Variables that name the node itself or only the amount of talk.
+bool differs_by_nature(std::string_view setting) {
+  constexpr std::array own{
+      "VLLM_HOST_IP", "HOST_IP",         "MASTER_ADDR",       "NCCL_COMM_ID",        "NCCL_HOSTID",
+      "NCCL_DEBUG",   "NCCL_DEBUG_FILE", "NCCL_DEBUG_SUBSYS", "NCCL_TOPO_DUMP_FILE", "NCCL_GRAPH_DUMP_FILE"};
+  return std::find(own.begin(), own.end(), setting) != own.end();
+}
+
+Rule rule_for(std::string_view pattern) {
+  const auto found = std::find_if(rules.begin(), rules.end(), [&](const Rule& rule) { return matches(rule, pattern); });
+  return found == rules.end() ? Rule{pattern, Weight::noted, ""} : *found;
+}
+
+// ---- a node as a flat list ----
+
+struct Leaf {
+  std::string pattern;
+  std::string element;  ///< the nearest list element or optional struct that this stands in; empty: the node
+  std::string text;
+  std::optional<Missing> missing;
+  std::string setting;  ///< name, inside process.settings
+};
+
+using Leaves = std::map<std::string, Leaf>;
+
+template <class T>
+struct IsVector : std::false_type {};
+template <class T>
+struct IsVector<std::vector<T>> : std::true_type {};
+template <class T>
+struct IsFact : std::false_type {};
+template <class T>
+struct IsFact<Fact<T>> : std::true_type {};
+template <class T>
+struct IsOptional : std::false_type {};
+template <class T>
+struct IsOptional<std::optional<T>> : std::true_type {};
+template <class T>
+struct IsMap : std::false_type {};
+template <class K, class V>
+struct IsMap<std::map<K, V>> : std::true_type {};
+
+std::string words_of(const std::string& value) { return value.empty() ? "\"\"" : value; }
+std::string words_of(bool value) { return value ? "yes" : "no"; }
+std::string words_of(facts::DeviceKind kind) { return facts::to_string(kind); }
+template <class T>
+requires(std::is_arithmetic_v<T> && !std::is_same_v<T, bool>) std::string words_of(T value) {
+  return fmt::format("{}", value);
+}
+
+std::string words_of(const Missing& missing) {
+  switch (missing.why) {
+    case Why::absent:
+      return "none";
+    case Why::not_supported:
+      return "not supported";
+    case Why::permission:
+      return "no permission";
+    case Why::not_read:
+    case Why::malformed:
+    case Why::failed:
+      break;
+  }
+  return fmt::format("not read ({})", to_string(missing.why));
+}
+
+std::string key_of(const facts::Device& item, std::size_t) { return item.name; }
+std::string key_of(const facts::Netdev& item, std::size_t) { return item.name; }
+std::string key_of(const facts::Setting& item, std::size_t) { return item.name; }
+std::string key_of(const facts::Port& item, std::size_t) { return std::to_string(item.number); }
+std::string key_of(const facts::PersistentConfig& item, std::size_t) { return item.file; }
+std::string key_of(const facts::DeviceCores& item, std::size_t) { return item.device; }
+std::string key_of(const facts::Proximity& item, std::size_t) { return item.device + " " + item.gpu; }
+template <class T>
+std::string key_of(const T&, std::size_t index) {
+  return std::to_string(index);
+}
+
+class Flattener {
+ public:
+  explicit Flattener(Leaves& leaves) : leaves_(leaves) {}
+
+  struct Position {
+    std::string path;
+    std::string pattern;
+    std::string element;
+    std::string setting;
+
+    Position member(std::string_view name) const {
+      Position next = *this;
+      const std::string_view dot = path.empty() ? "" : ".";
+      next.path += fmt::format("{}{}", dot, name);
+      next.pattern += fmt::format("{}{}", dot, name);
+      return next;
+    }
+    Position item(std::string_view key) const {
+      Position next = *this;
+      next.path += fmt::format("[{}]", key);
+      next.pattern += "[]";
+      return next;
+    }
+  };
+
+  template <class T>
+  void add(const T& value, Position at) {
+    if constexpr (IsFact<T>::value) {
+      if (value) {
+        add(value.value(), std::move(at));
+      } else {
+        put(at, {}, value.missing());
+      }
+    } else if constexpr (IsOptional<T>::value) {
+      if (value) {
+        add(*value, std::move(at));
+      } else {
+        put(at, "none");
+      }
+    } else if constexpr (std::is_same_v<T, facts::Counters> || std::is_same_v<T, std::vector<facts::Gid>> ||
+                         std::is_same_v<T, std::vector<facts::Address>>) {
+      put_whole(value, at);
+    } else if constexpr (IsVector<T>::value) {
+      add_list(value, at);
+    } else if constexpr (IsMap<T>::value) {
+      for (const auto& [key, item] : value) add(item, at.item(key));
+    } else if constexpr (std::is_class_v<T> && !std::is_same_v<T, std::string>) {
+      add_struct(value, std::move(at));
+    } else {
+      put(at, words_of(value));
+    }
+  }
+
+  void put(const Position& at, std::string text, std::optional<Missing> missing = std::nullopt) {
+    if (missing) text = words_of(*missing);
+    leaves_[at.path] = {at.pattern, at.element, std::move(text), std::move(missing), at.setting};
+  }
+
+ private:
+  template <class T>
+  void add_struct(const T& value, Position at) {
+    if (!at.path.empty()) {
+      put(at, "there");
+      at.element = at.path;
+    }
+    if constexpr (std::is_same_v<T, facts::Netdev>) {
+      if (value.rdma_device) at.pattern = "rdma_netdevs[]";
+      leaves_[at.path].pattern = at.pattern;
+    }
+    if constexpr (std::is_same_v<T, facts::Setting>) {
+      at.setting = value.name;
+      leaves_[at.path].setting = value.name;
+    }
+    describe(value, [&](const char* name, const auto& field) {
+      const std::string_view field_name = name;
+      // The environment's variables are among the settings, with those of conf files.
+      if (field_name == "nccl_env") return;
+      // The key of the element; a second copy of a difference in presence.
+      if (field_name == "name" && !std::is_same_v<T, facts::Gpu>) return;
+      add(field, at.member(field_name));
+    });
+    if constexpr (std::is_same_v<T, facts::Port>) add_ipv4_gid(value, at);
+  }
+
+  void add_ipv4_gid(const facts::Port& port, const Position& at) {
+    const Position gid = at.member("ipv4_gid");
+    for (const facts::Gid& candidate : port.gids) {
+      if (!candidate.ipv4 || !candidate.type.is("RoCE v2")) continue;
+      put(gid, "there");
+      Position index = gid.member("index");
+      index.element = gid.path;
+      put(index, std::to_string(candidate.index));
+      return;
+    }
+  }
+
+  template <class T>
+  void add_list(const std::vector<T>& list, const Position& at) {
+    if constexpr (std::is_arithmetic_v<T> || std::is_same_v<T, std::string>) {
+      std::vector<std::string> words;
+      for (const auto& item : list) words.push_back(words_of(item));
+      put(at, words.empty() ? "none" : fmt::format("{}", fmt::join(words, ", ")));
+    } else {
+      for (std::size_t i = 0; i < list.size(); ++i) add(list[i], at.item(key_of(list[i], i)));
+    }
+  }
+
+  /// One leaf for a whole table that differs on any two machines; its text only tells tables apart.
+  template <class T>
+  void put_whole(const T& table, const Position& at) {
+    std::string text;
+    if constexpr (std::is_same_v<T, facts::Counters>) {
+      for (const auto& [name, value] : table) text += fmt::format("{}={} ", name, value);
+    } else if constexpr (std::is_same_v<T, std::vector<facts::Gid>>) {
+      for (const facts::Gid& gid : table) text += gid.gid + " ";
+    } else {
+      for (const facts::Address& address : table) text += fmt::format("{}/{} ", address.ip, address.prefix_length);
+    }
+    if (!text.empty()) text.pop_back();
+    put(at, text.empty() ? "none" : text);
+  }
+
+  Leaves& leaves_;
+};
+
+Leaves leaves_of(const facts::NodeFacts& node) {
+  Leaves leaves;
+  Flattener flattener(leaves);
+  flattener.add(node, {});
+  const derived::NcclChoice choice = derived::predict_nccl(node);
+  flattener.put({"nccl.net", "nccl.net", "", ""}, choice.net);
+  flattener.put({"nccl.hcas", "nccl.hcas", "", ""},
+                choice.hcas.empty() ? "none" : fmt::format("{}", fmt::join(choice.hcas, ", ")));
+  flattener.put({"nccl.bootstrap", "nccl.bootstrap", "", ""},
+                choice.socket_ifnames.empty() ? "none" : choice.socket_ifnames.front());
+  return leaves;
+}
+
+// ---- comparison ----
+
+/// The question was not answered, so that nothing is known; "no such thing" and "not supported" are answers.
+bool unanswered(const Leaf* leaf) {
+  if (leaf == nullptr || !leaf->missing) return false;
+  // For these, being refused is the very thing that is asked.
+  if (leaf->pattern == "devices[].uverbs.openable" || leaf->pattern == "process.rdma_cm_openable") {
+    return leaf->missing->why == Why::not_read;
+  }
+  return leaf->missing->why != Why::absent && leaf->missing->why != Why::not_supported;
+}
+
+bool same(const Leaf* a, const Leaf* b) { return a != nullptr && b != nullptr && a->text == b->text; }
+
+/// The element that a leaf stands in is absent on the other side, which is said once, for the element.
+bool inside_absent_element(const Leaf& leaf, const Leaves& other) {
+  if (leaf.element.empty()) return false;
+  const auto element = other.find(leaf.element);
+  return element == other.end() || element->second.missing || element->second.text == "none";
+}
+
+bool pinned_gid_index(const facts::NodeFacts& node) { return derived::setting(node, "NCCL_IB_GID_INDEX").has_value(); }
+
+void weigh(Difference& difference, const Leaf& leaf, bool unknown, bool pinned) {
+  Rule rule = rule_for(leaf.pattern);
+  if (!leaf.setting.empty()) {
+    const bool of_nccl = leaf.setting.rfind("NCCL_", 0) == 0;
+    if (differs_by_nature(leaf.setting)) {
+      rule = {rule.pattern, Weight::expected, ""};
+    } else if (!of_nccl && rule.weight == Weight::matters) {
+      rule = {rule.pattern, Weight::noted, ""};
+    }
+  }
+  if (pinned && leaf.pattern == "devices[].ports[].ipv4_gid.index") {
+    rule = {rule.pattern, Weight::matters,
+            "NCCL_IB_GID_INDEX is set, and one number cannot be right for both: leave it unset"};
+  }
+  difference.weight = rule.weight;
+  difference.why = rule.why;
+  if (!unknown) return;
+  if (rule.weight == Weight::matters) difference.weight = Weight::not_compared;
+}
+
+int order_of(Weight weight) { return -static_cast<int>(weight); }
+
+}  // namespace
+
+const char* to_string(Weight weight) {
+  switch (weight) {
+    case Weight::expected:
+      return "expected";
+    case Weight::noted:
+      return "noted";
+    case Weight::not_compared:
+      return "not-compared";
+    case Weight::matters:
+      return "matters";
+  }
+  return "noted";
+}
+
+std::vector<Difference> compare(const facts::NodeFacts& a, const facts::NodeFacts& b) {
+  const Leaves leaves_a = leaves_of(a);
+  const Leaves leaves_b = leaves_of(b);
+  std::set<std::string> paths;
+  for (const auto& [path, leaf] : leaves_a) paths.insert(path);
+  for (const auto& [path, leaf] : leaves_b) paths.insert(path);
+  const bool pinned = pinned_gid_index(a) || pinned_gid_index(b);
+
+  std::vector<Difference> differences;
+  for (const std::string& path : paths) {
+    const auto in_a = leaves_a.find(path);
+    const auto in_b = leaves_b.find(path);
+    const Leaf* leaf_a = in_a == leaves_a.end() ? nullptr : &in_a->second;
+    const Leaf* leaf_b = in_b == leaves_b.end() ? nullptr : &in_b->second;
+    const bool unknown = unanswered(leaf_a) || unanswered(leaf_b);
+    if (!unknown && same(leaf_a, leaf_b)) continue;
+    if (leaf_a == nullptr && inside_absent_element(*leaf_b, leaves_a)) continue;
+    if (leaf_b == nullptr && inside_absent_element(*leaf_a, leaves_b)) continue;
+    const Leaf& leaf = leaf_a != nullptr ? *leaf_a : *leaf_b;
+    Difference difference;
+    difference.where = path;
+    difference.a = leaf_a == nullptr ? "none" : leaf_a->text;
+    difference.b = leaf_b == nullptr ? "none" : leaf_b->text;
+    weigh(difference, leaf, unknown, pinned);
+    // Not read on both sides is worth a word only where it would matter.
+    if (same(leaf_a, leaf_b) && difference.weight != Weight::not_compared) continue;
+    differences.push_back(std::move(difference));
+  }
+  std::stable_sort(differences.begin(), differences.end(),
+                   [](const Difference& x, const Difference& y) { return order_of(x.weight) < order_of(y.weight); });
+  return differences;
+}
+
+Weight heaviest(const std::vector<Difference>& differences) {
+  return differences.empty() ? Weight::expected : differences.front().weight;
+}
+
+std::string name_of(const facts::NodeFacts& node, const std::string& source) {
+  return node.host.hostname ? fmt::format("{} ({})", *node.host.hostname, source) : source;
+}
+
+}  // namespace rocekit::report
