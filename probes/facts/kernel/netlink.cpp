@@ -34,7 +34,8 @@ MessagePtr new_message(int type, int flags) {
   return message;
 }
 
-NetlinkSocket::NetlinkSocket(int protocol) : socket_(nl_socket_alloc()) {
+NetlinkSocket::NetlinkSocket(int protocol, std::chrono::milliseconds deadline)
+    : socket_(nl_socket_alloc()), deadline_(deadline) {
   if (!socket_) {
     error_ = ENOMEM;
     return;
@@ -61,7 +62,7 @@ int NetlinkSocket::request(nl_msg& message, const std::function<void(nlmsghdr&)>
 
 int NetlinkSocket::receive(std::uint32_t sequence, bool dump, const std::function<void(nlmsghdr&)>& on_answer) {
   using Clock = std::chrono::steady_clock;
-  const auto until = Clock::now() + deadline;
+  const auto until = Clock::now() + deadline_;
   const int descriptor = nl_socket_get_fd(socket_.get());
   bool interrupted = false;
   std::vector<char> buffer;

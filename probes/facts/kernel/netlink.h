@@ -27,12 +27,12 @@ MessagePtr new_message(int type, int flags);
 
 class NetlinkSocket {
  public:
-  /// How long one request may take until its last answer has come. It does not bound a driver that holds the kernel's
-  /// RTNL lock: such a request waits inside send().
-  static constexpr std::chrono::milliseconds deadline{2000};
+  static constexpr std::chrono::milliseconds default_deadline{2000};
 
-  /// `protocol`: NETLINK_ROUTE, NETLINK_GENERIC, NETLINK_RDMA. See error() for what went wrong.
-  explicit NetlinkSocket(int protocol);
+  /// `protocol`: NETLINK_ROUTE, NETLINK_GENERIC, NETLINK_RDMA. See error() for what went wrong. `deadline`: how long
+  /// one request may take until its last answer has come; it does not bound a driver that holds the kernel's RTNL lock,
+  /// since such a request waits inside send().
+  explicit NetlinkSocket(int protocol, std::chrono::milliseconds deadline = default_deadline);
 
   /// errno of opening the socket; 0 when it is open.
   int error() const { return error_; }
@@ -51,6 +51,7 @@ class NetlinkSocket {
   int receive(std::uint32_t sequence, bool dump, const std::function<void(nlmsghdr&)>& on_answer);
 
   std::unique_ptr<nl_sock, FreeSocket> socket_;
+  std::chrono::milliseconds deadline_;
   int error_ = 0;
 };
 
