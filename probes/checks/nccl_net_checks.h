@@ -1,0 +1,14 @@
+// Rules on the network that NCCL takes: ROCE-ENV-001, -006, -007, -008 and -010.
+#pragma once
+
+#include "probes/checks/check.h"
+
+namespace rocekit::checks {
+
+void check_ib_disabled(const NodeView& view, Verdicts& verdicts);
+void check_fallback(const NodeView& view, Verdicts& verdicts);
+void check_conf_files(const NodeView& view, Verdicts& verdicts);
+void check_net_name(const NodeView& view, Verdicts& verdicts);
+void check_nccl_rdma_core(const NodeView& view, Verdicts& verdicts);
+
+}  // namespace rocekit::checks
