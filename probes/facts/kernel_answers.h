@@ -155,8 +155,10 @@ struct KernelAnswers {
   Fact<std::vector<NetdevAnswers>> netdevs;
   Fact<std::vector<Route>> routes;
   Fact<Library> libibverbs;  ///< as the loader finds it: path and version, or why it could not be loaded
-  Fact<std::vector<VerbsDeviceAnswers>> verbs_devices;  ///< in the order of ibv_get_device_list
-  Fact<std::string> rdma_netns_mode;                    ///< "shared" or "exclusive"
+  /// In the order of ibv_get_device_list; devices that it does not list (no library, provider or node) come last, with
+  /// `openable` and the reason alone.
+  Fact<std::vector<VerbsDeviceAnswers>> verbs_devices;
+  Fact<std::string> rdma_netns_mode;  ///< "shared" or "exclusive"
   Fact<bool> rdma_cm_openable;
   Fact<int> euid;
   Fact<Memlock> memlock;

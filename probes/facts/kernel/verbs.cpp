@@ -42,12 +42,13 @@ VerbsPortAnswers ask_port(const Ibverbs& verbs, ibv_context& context, int number
   return port;
 }
 
+/// A device that could not be opened or is not listed. Where its node is the reason, the node says it for all answers.
 VerbsDeviceAnswers unanswered(const std::string& device, const Fact<bool>& openable, const Missing& why) {
   VerbsDeviceAnswers answers;
   answers.name = device;
   answers.openable = openable;
-  answers.vendor_id = why;
-  answers.vendor_part_id = why;
+  answers.vendor_id = openable ? why : openable.missing();
+  answers.vendor_part_id = answers.vendor_id;
   return answers;
 }
 
@@ -59,7 +60,7 @@ VerbsDeviceAnswers ask_device(const Ibverbs& verbs, ibv_device& device) {
   if (context == nullptr) {
     const int error = errno != 0 ? errno : EIO;
     const Missing missing = missing_from_errno(error, fmt::format("ibv_open_device {} ({})", name, node));
-    // The library hides which step failed; the node itself says it best.
+    // The library tries other ways after the node and keeps the errno of the last.
     const Fact<bool> openable = ask_openable(node);
     return unanswered(name, openable ? Fact<bool>(missing) : openable, missing);
   }
@@ -83,7 +84,7 @@ VerbsDeviceAnswers ask_device(const Ibverbs& verbs, ibv_device& device) {
   return answers;
 }
 
-/// Devices that the kernel offers and `listed` lacks: no library, or no provider for their driver.
+/// Devices that the kernel offers and `listed` lacks: there is no library, no provider for their driver, or no node.
 void append_unlisted(std::vector<VerbsDeviceAnswers>& listed, const Missing& why) {
   for (const UverbsNode& node : uverbs_nodes()) {
     const bool known = std::any_of(listed.begin(), listed.end(),
