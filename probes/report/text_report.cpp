@@ -227,14 +227,10 @@ class Report {
 
   void nccl() {
     const derived::NcclChoice& choice = report_.nccl;
-    const std::string bootstrap =
-        choice.socket_ifnames.empty()
-            ? std::string()
-            : fmt::format("; bootstrap over {} ({})", choice.socket_ifnames.front(), choice.socket_why);
     if (choice.net == "IB") {
       std::vector<std::string> names;
       for (const std::string& hca : choice.hcas) names.push_back(hca_in_words(hca));
-      labelled("NCCL", fmt::format("will use IB (RDMA) over {}{}", join(names), bootstrap));
+      labelled("NCCL", fmt::format("will use IB (RDMA) over {}", join(names)));
     } else if (choice.net == "Socket") {
       labelled("NCCL",
                fmt::format("will use TCP sockets over {}: {}",
@@ -242,7 +238,10 @@ class Report {
     } else if (choice.net == "none") {
       labelled("NCCL", fmt::format("will not start: {}", choice.why));
     } else {
-      labelled("NCCL", fmt::format("will use {}: {}{}", choice.net, choice.why, bootstrap));
+      labelled("NCCL", fmt::format("will use {}: {}", choice.net, choice.why));
+    }
+    if (!choice.socket_ifnames.empty() && choice.net != "none") {
+      labelled("", fmt::format("bootstrap over {}: {}", choice.socket_ifnames.front(), choice.socket_why));
     }
     if (!options_.verbose) return;
     for (const derived::Rejected& item : choice.rejected) {
@@ -319,7 +318,6 @@ class Report {
     const char* kind = kind_in_words(rail.kind);
     const bool named = lower_case(words).find(lower_case(kind)) != std::string::npos;
     if (rail.kind != DeviceKind::roce && !named) words += fmt::format(" [{}]", kind);
-    if (rail.twins && rail.active) words += fmt::format(", one port with {} devices", rail.members.size());
     return words;
   }
 
@@ -350,27 +348,40 @@ class Report {
     return "reason not told";
   }
 
+  std::string down_rail(const std::string& head, const derived::Rail& rail) const {
+    std::vector<std::string> devices;
+    std::vector<std::string> with_netdevs;
+    for (const derived::RailMember& member : rail.members) {
+      devices.push_back(member_name(member));
+      with_netdevs.push_back(member.netdev ? fmt::format("{} on {}", devices.back(), *member.netdev) : devices.back());
+    }
+    const std::string start = fmt::format("{}: down, {} ", head, why_down(rail));
+    const std::string whole = fmt::format("{}({})", start, join(with_netdevs));
+    return static_cast<int>(text::columns(whole)) <= options_.width ? whole
+                                                                    : fmt::format("{}({})", start, join(devices));
+  }
+
+  /// "200 Gb/s link shared by 2 devices, at most 196.1 Gb/s of payload"
+  static std::string rail_capacity(const derived::Rail& rail) {
+    std::string words = rail.link_gbit_s ? fmt::format("{} Gb/s link", number(*rail.link_gbit_s)) : "";
+    if (rail.twins) words += fmt::format("{}shared by {} devices", words.empty() ? "" : " ", rail.members.size());
+    std::string bound = rail.bound_why;
+    if (rail.bound_gbit_s) {
+      bound = rail.limited_by == "pcie"
+                  ? fmt::format("but PCIe lets at most {} Gb/s through", number(*rail.bound_gbit_s))
+                  : fmt::format("at most {} Gb/s of payload", number(*rail.bound_gbit_s));
+    }
+    if (words.empty()) return bound.empty() ? "link rate unknown" : bound;
+    return bound.empty() ? words : words + ", " + bound;
+  }
+
   void add_rail(text::Table& table, const derived::Rail& rail) const {
     const std::string head = fmt::format("{}  {}", rail.index, rail_name(rail));
     if (!rail.active) {
-      std::vector<std::string> names;
-      for (const derived::RailMember& member : rail.members) {
-        names.push_back(member.netdev ? fmt::format("{} on {}", member_name(member), *member.netdev)
-                                      : member_name(member));
-      }
-      table.add_line({fmt::format("{}: down, {} ({})", head, why_down(rail), join(names)), Tone::faint}, 3);
+      table.add_line({down_rail(head, rail), Tone::faint}, 3);
       return;
     }
-    const std::string link =
-        rail.link_gbit_s ? fmt::format("{} Gb/s link", number(*rail.link_gbit_s)) : "link rate unknown";
-    std::string bound;
-    if (rail.bound_gbit_s) {
-      bound = fmt::format(", at most {} Gb/s of payload", number(*rail.bound_gbit_s));
-      if (rail.limited_by) bound += *rail.limited_by == "pcie" ? ", limited by PCIe" : ", limited by the link";
-    } else if (!rail.bound_why.empty()) {
-      bound = ", " + rail.bound_why;
-    }
-    table.add_line({fmt::format("{}: {}{}{}", head, link, bound, gpu_nearby(node_, rail))}, 3);
+    table.add_line({fmt::format("{}: {}{}", head, rail_capacity(rail), gpu_nearby(node_, rail))}, 3);
     if (options_.verbose && rail.bound_gbit_s && !rail.bound_why.empty()) {
       table.add_line({"   " + rail.bound_why, Tone::faint}, 3);
     }
