@@ -70,7 +70,7 @@ class Command:
         request = {"argv": self.argv, "cwd": _working_directory(lab), "env": environment, "tty": self.tty}
         if self.tty:
             request["rows"], request["columns"] = _terminal_size()
-            environment["TERM"] = os.environ.get("TERM", "dumb")
+            environment |= {"TERM": os.environ.get("TERM", "dumb"), "PS1": r"\u@\h:\w\$ "}
         self.send(frames.OPEN, json.dumps({"node": self.node}).encode())
         self.send(frames.START, json.dumps(request).encode())
 
@@ -254,12 +254,14 @@ def run_mpi(lab: Lab, argv: list[str], timeout_s: float | None) -> int:
 
 
 def run_shell(lab: Lab, node: int) -> int:
+    # The host user's start files may put other tools first in PATH, and can take long under emulation.
+    shell = ["/bin/bash", "--norc"]
     if not sys.stdin.isatty():
-        return run_one(lab, node, ["/bin/bash", "-l"], None)
+        return run_one(lab, node, shell, None)
     saved = termios.tcgetattr(0)
     try:
         tty.setraw(0)
-        return Runner([Command(node, ["/bin/bash", "-i"], tty=True)], None, forward_stdin=True).run(lab)
+        return Runner([Command(node, [*shell, "-i"], tty=True)], None, forward_stdin=True).run(lab)
     finally:
         termios.tcsetattr(0, termios.TCSADRAIN, saved)
 

@@ -57,7 +57,8 @@ def _load_order(kernel: Kernel) -> list[Path]:
     modprobe = find_tool("modprobe") or "modprobe"
     paths: dict[Path, None] = {}
     for module in [*OPTIONAL_MODULES, *MODULES]:
-        command = [modprobe, "-d", str(kernel.root), "-S", kernel.version, "--show-depends", module]
+        # Without the host's configuration, which may blacklist modules or add options.
+        command = [modprobe, "-C", "/dev/null", "-d", str(kernel.root), "-S", kernel.version, "--show-depends", module]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60)
         if done.returncode != 0:
             if module in OPTIONAL_MODULES:

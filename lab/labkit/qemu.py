@@ -45,13 +45,14 @@ def base_command(guest: Guest, console: str, cpus: int = 1, append: str = "") ->
         machine += ",gic-version=host" if arch.machine == "aarch64" else ""
     else:
         accel, cpu = "tcg,thread=multi", arch.tcg_cpu
+    arguments = f"console={arch.console} quiet panic=-1 mitigations=off {arch.kernel_arguments} {append}"
     return [
         find_tool(arch.qemu) or arch.qemu,
         *("-machine", machine, "-accel", accel, "-cpu", cpu, "-smp", str(cpus), "-m", f"{MEMORY_MIB}M"),
         *("-nodefaults", "-no-user-config", "-display", "none", "-monitor", "none", "-no-reboot"),
         *("-kernel", str(guest.kernel.image), "-initrd", str(guest.initramfs)),
         # A guest that panics ends (panic=-1 with -no-reboot) instead of waiting for a deadline.
-        *("-append", f"console={arch.console} quiet panic=-1 mitigations=off {append}".strip()),
+        *("-append", " ".join(arguments.split())),
         *("-serial", console),
         *("-device", "virtio-rng-pci"),
     ]
@@ -79,7 +80,7 @@ def wire_arguments(topology: Topology, node: int, control_fd: int, nic_fds: list
     for segment, fd in zip(topology.segments, nic_fds, strict=True):
         card = (
             f"virtio-net-pci,netdev={segment.netdev},mac={segment.mac(node)},host_mtu={MAX_MTU}"
-            f",speed={segment.speed_mbit_s},duplex=full"
+            f",speed={segment.speed_mbit_s},duplex=full,romfile="
         )
         arguments += ["-netdev", f"dgram,id={segment.netdev},local.type=fd,local.str={fd}", "-device", card]
     return arguments

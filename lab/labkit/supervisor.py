@@ -134,7 +134,7 @@ class Supervisor:
             if not node.ready or node.lost:
                 text = self.state.console(node.number).read_text(errors="replace")
                 tail = [line.rstrip() for line in text.splitlines() if line.strip()][-CONSOLE_TAIL_LINES:]
-                lines += [f"node {node.number} console: {line}" for line in tail or ["(empty)"]]
+                lines += [f"node {node.number} console: {line}" for line in tail]
         return lines
 
     # -- the launcher
