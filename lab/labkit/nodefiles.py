@@ -69,6 +69,8 @@ def write_node(
         "files/etc/hosts": hosts_file(topology),
         "files/etc/machine-id": uuid.uuid4().hex + "\n",
         "files/etc/netplan/40-rocekit-lab.yaml": netplan_file(topology, node),
+        # Distributions lock root's account with "!", and sshd without PAM refuses a locked account even a key.
+        "files/etc/shadow": "root:*:19000:0:99999:7:::\n",
         "files/run/sshd/host_key": key.read_text(),
         "files/run/sshd/config": _sshd_config(command_environment(node, topology, build)),
         "files/root/.ssh/id_ed25519": key.read_text(),
@@ -79,7 +81,7 @@ def write_node(
         path = directory / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content)
-        secret = path.parent.name in (".ssh", "sshd", "netplan")
+        secret = path.name == "shadow" or path.parent.name in (".ssh", "sshd", "netplan")
         path.chmod(0o600 if secret else 0o644)
     return directory
 
