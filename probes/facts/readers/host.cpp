@@ -150,6 +150,7 @@ Host read_host(const FileTree& tree, const KernelAnswers& answers) {
   host.libibverbs = answers.libibverbs;
   host.verbs_providers = read_providers(tree);
   if (answers.nccl) host.nccl_libraries.push_back(*answers.nccl);
+  host.nccl_plugins = answers.nccl_plugins;
   host.nvidia_driver = read_nvidia_driver(tree);
   host.modules = read_modules(tree);
   const Fact<std::string> meminfo = tree.read("/proc/meminfo");

@@ -186,6 +186,7 @@ void read_files(const FileTree& tree, const std::string& directory, const Netdev
 }
 
 void decode_answers(const NetdevAnswers& answers, Netdev& netdev) {
+  netdev.max_mtu = answers.max_mtu;
   netdev.addresses = answers.addresses;
   netdev.link_modes = decode(answers.link_modes);
   netdev.link_state = decode(answers.link_state);
@@ -231,6 +232,7 @@ std::vector<Netdev> read_netdevs(const FileTree& tree, const KernelAnswers& answ
       NetdevAnswers unasked;
       const Missing why = answers.netdevs ? Missing{Why::absent, fmt::format("netlink does not list {}", name)}
                                           : answers.netdevs.missing();
+      unasked.max_mtu = why;
       unasked.addresses = why;
       unasked.link_modes = why;
       unasked.link_state = why;

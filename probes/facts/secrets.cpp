@@ -1,0 +1,86 @@
+#include "probes/facts/secrets.h"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+namespace rocekit::facts {
+namespace {
+
+bool begins_with(std::string_view text, std::string_view start) { return text.substr(0, start.size()) == start; }
+
+bool ends_with(std::string_view text, std::string_view end) {
+  return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
+}
+
+std::string container_variable(std::string_view environment) {
+  while (!environment.empty()) {
+    const std::string_view variable = environment.substr(0, environment.find('\0'));
+    if (begins_with(variable, "container=")) return std::string(variable);
+    environment.remove_prefix(std::min(variable.size() + 1, environment.size()));
+  }
+  return {};
+}
+
+bool is_secret_key(std::string_view key) {
+  std::string lower(key);
+  std::transform(lower.begin(), lower.end(), lower.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  constexpr std::array words{"password", "psk",        "secret", "private-key",  "privatekey",
+                             "wep",      "passphrase", "token",  "presharedkey", "preshared"};
+  if (std::any_of(words.begin(), words.end(),
+                  [&](std::string_view word) { return lower.find(word) != std::string::npos; })) {
+    return true;
+  }
+  // netplan's tunnels; wpasupplicant's keys in interfaces(5).
+  return lower == "key" || lower == "keys" || lower == "pin" || begins_with(lower, "wpa-") ||
+         begins_with(lower, "wireless-key");
+}
+
+/// Lines "key = value", "key: value" or "key value" whose key names a secret lose the value.
+std::string without_secret_lines(std::string_view text) {
+  std::string result;
+  // Lines nested deeper than a secret key belong to it.
+  std::size_t secret_indent = std::string_view::npos;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    const std::string_view line = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    const std::size_t indent = std::min(line.find_first_not_of(" \t-"), line.size());
+    const std::string_view content = line.substr(indent);
+    const std::size_t key_end = content.find_first_of(" \t=:{");
+    if (secret_indent != std::string_view::npos && (indent > secret_indent || content.empty())) continue;
+    secret_indent = std::string_view::npos;
+    const bool secret = is_secret_key(content.substr(0, key_end));
+    // A flow mapping holds its secrets behind its own key.
+    const bool hidden =
+        !secret && content.find('{') != std::string_view::npos &&
+        (content.find("passw") != std::string_view::npos || content.find("key") != std::string_view::npos ||
+         content.find("psk") != std::string_view::npos);
+    if (secret || hidden) {
+      secret_indent = indent;
+      const std::size_t separator = content.find_first_of("=:");
+      result.append(line.substr(0, indent));
+      result.append(content.substr(0, separator == std::string_view::npos ? key_end : separator + 1));
+      if (ends_with(result, ":")) result += " \"\"";
+    } else {
+      result.append(line);
+    }
+    if (!text.empty()) result += '\n';
+  }
+  return result;
+}
+
+}  // namespace
+
+std::string without_secrets(const std::string& path, const std::string& content) {
+  if (begins_with(path, "/proc/") && ends_with(path, "/environ")) return container_variable(content);
+  for (const std::string_view directory :
+       {"/etc/netplan/", "/lib/netplan/", "/usr/lib/netplan/", "/etc/NetworkManager/", "/usr/lib/NetworkManager/",
+        "/etc/systemd/network/", "/run/systemd/network/", "/etc/network/", "/etc/sysconfig/network-scripts/"}) {
+    if (begins_with(path, directory)) return without_secret_lines(content);
+  }
+  return content;
+}
+
+}  // namespace rocekit::facts
