@@ -94,12 +94,17 @@ void SavedSource::add_overlay(const fs::path& directory) {
     // The base is looked at as it is asked for: it may be large.
     layers_.push_back(layer);
     for (const auto& path : manifest.directories) layers_.back().add(path, {Kind::directory, {}});
+    for (const auto& [path, error] : manifest.errors) layers_.back().add(path, {Kind::error, {}});
     layers_.back().errors = manifest.errors;
     found_.clear();
     return;
   }
   for (const auto& path : manifest.removed) layer.removed.insert(canonical_beneath(path));
-  for (const auto& [path, error] : manifest.errors) layer.errors.emplace(canonical_beneath(path), error);
+  for (const auto& [path, error] : manifest.errors) {
+    const std::string place = canonical_beneath(path);
+    layer.add(place, {Kind::error, {}});  // what cannot be read is listed all the same
+    layer.errors.emplace(place, error);
+  }
   for (const auto& path : manifest.directories) layer.add(canonical_beneath(path), {Kind::directory, {}});
   add_overlay_files(layer, directory.string(), {});
   layers_.push_back(std::move(layer));

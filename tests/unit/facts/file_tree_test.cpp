@@ -219,6 +219,7 @@ TEST_F(Overlay, HoldsErrorsAndEmptyDirectories) {
   EXPECT_EQ(tree.read("/sys/class/net/eth0/speed").missing(),
             (Missing{Why::not_supported, "/sys/class/net/eth0/speed: Invalid argument"}));
   EXPECT_TRUE(tree.exists("/sys/class/net/eth0/speed"));
+  EXPECT_THAT(tree.list("/sys/class/net/eth0").value(), ElementsAre("mtu", "speed"));
   EXPECT_THAT(tree.list("/sys/class/infiniband").value(), IsEmpty());
   EXPECT_THAT(tree.list("/sys/class").value(), ElementsAre("infiniband", "net"));
 }
