@@ -10,6 +10,7 @@
 #include "core/dynlib/cuda.h"
 #include "core/dynlib/library_search.h"
 #include "probes/facts/kernel/ask.h"
+#include "probes/facts/readers/hwloc_xml.h"
 #include "probes/facts/readers/proximity.h"
 #include "probes/facts/readers/readers.h"
 
@@ -354,32 +355,48 @@ TEST(ReadTopology, CountsAndKindsOfCoresComeFromHwlocsXml) {
   answers.topology_xml = std::string(two_kinds);
   const auto topology =
       readers::read_topology(answers, {device_at("rocep1s0f0", path({"0000:00:00.0", "0000:01:00.0"}, -1))}, {});
-#ifdef ROCEKIT_HAVE_HWLOC
   ASSERT_TRUE(topology);
   EXPECT_EQ(topology->packages, 1);
   EXPECT_EQ(topology->numa_nodes, 1);
   EXPECT_EQ(topology->cores, 4);
   EXPECT_THAT(topology->core_kinds, ElementsAre(CoreKind{"0-1", 0}, CoreKind{"2-3", 1}));
   EXPECT_THAT(topology->near_cores, ElementsAre(DeviceCores{"rocep1s0f0", "0-3"}));
-#else
-  ASSERT_FALSE(topology);
-  EXPECT_EQ(topology.missing().detail, "built without hwloc");
-#endif
 }
 
-#ifdef ROCEKIT_HAVE_HWLOC
-
-TEST(ReadTopology, SaysThatAnXmlIsMalformed) {
+TEST(ReadTopology, SaysWhatIsMalformedInAnXml) {
   const std::string good = two_kinds;
-  for (const std::string& xml : {std::string("{}"), std::string("<topology>"),
-                                 std::string("<topology version=\"2.0\"/>"), good.substr(0, good.size() / 2)}) {
+  std::string bad_set = good;
+  bad_set.replace(bad_set.find("cpuset=\"0x0000000f\""), 19, "cpuset=\"0x0000zzzz\"");
+  const std::vector<std::pair<std::string, std::string>> cases{
+      {"{}", "topology_xml: not an export of hwloc 2"},
+      {"<topology>", "topology_xml: not an export of hwloc 2"},
+      {good.substr(0, good.size() / 2), "topology_xml: cut off, it has no </topology>"},
+      {"<topology version=\"2.0\"></topology>", "topology_xml: it has no machine with processors"},
+      {bad_set, "topology_xml: an object has no valid cpuset"},
+  };
+  for (const auto& [xml, why] : cases) {
     KernelAnswers answers;
     answers.topology_xml = xml;
     const auto topology = readers::read_topology(answers, {}, {});
     ASSERT_FALSE(topology) << xml;
-    EXPECT_EQ(topology.missing().why, Why::malformed);
+    EXPECT_EQ(topology.missing(), (Missing{Why::malformed, why}));
   }
 }
+
+TEST(HwlocBitmap, BecomesAListAsSysfsWritesIt) {
+  EXPECT_EQ(readers::cpulist_of_bitmap("0x0000000f"), "0-3");
+  EXPECT_EQ(readers::cpulist_of_bitmap("0x000fffe0"), "5-19");
+  EXPECT_EQ(readers::cpulist_of_bitmap("0x00000004,0x80000003"), "0-1,31,34");
+  EXPECT_EQ(readers::cpulist_of_bitmap("0x00000001,,0x00000001"), "0,64");
+  EXPECT_EQ(readers::cpulist_of_bitmap("0xffffffff,0xffffffff"), "0-63");
+  EXPECT_EQ(readers::cpulist_of_bitmap("0x0"), "");
+  EXPECT_EQ(readers::cpulist_of_bitmap(""), std::nullopt);
+  EXPECT_EQ(readers::cpulist_of_bitmap("0xf...f"), std::nullopt);
+  EXPECT_EQ(readers::cpulist_of_bitmap("0x1ffffffff"), std::nullopt);
+  EXPECT_EQ(readers::cpulist_of_bitmap(std::string(5000, ',')), std::nullopt);
+}
+
+#ifdef ROCEKIT_HAVE_HWLOC
 
 TEST(AskTopology, RoundTripsThisNodeWithoutItsNames) {
   KernelAnswers answers;
