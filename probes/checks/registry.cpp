@@ -8,40 +8,12 @@ namespace {
 
 std::vector<Check> join_areas() {
   std::vector<Check> joined;
-  [[maybe_unused]] const auto add = [&](std::span<const Check> area) {
+  for (const std::span<const Check> area :
+       {device_checks(), link_checks(), mtu_checks(), gid_checks(), pci_checks(), access_checks(), network_checks(),
+        environment_checks(), counter_checks(), persistence_checks()}) {
     const auto begin = joined.insert(joined.end(), area.begin(), area.end());
     std::sort(begin, joined.end(), [](const Check& a, const Check& b) { return a.id < b.id; });
-  };
-#ifdef ROCEKIT_HAVE_DEVICE_CHECKS
-  add(device_checks());
-#endif
-#ifdef ROCEKIT_HAVE_LINK_CHECKS
-  add(link_checks());
-#endif
-#ifdef ROCEKIT_HAVE_MTU_CHECKS
-  add(mtu_checks());
-#endif
-#ifdef ROCEKIT_HAVE_GID_CHECKS
-  add(gid_checks());
-#endif
-#ifdef ROCEKIT_HAVE_PCI_CHECKS
-  add(pci_checks());
-#endif
-#ifdef ROCEKIT_HAVE_ACCESS_CHECKS
-  add(access_checks());
-#endif
-#ifdef ROCEKIT_HAVE_NETWORK_CHECKS
-  add(network_checks());
-#endif
-#ifdef ROCEKIT_HAVE_ENVIRONMENT_CHECKS
-  add(environment_checks());
-#endif
-#ifdef ROCEKIT_HAVE_COUNTER_CHECKS
-  add(counter_checks());
-#endif
-#ifdef ROCEKIT_HAVE_PERSISTENCE_CHECKS
-  add(persistence_checks());
-#endif
+  }
   return joined;
 }
 
