@@ -93,22 +93,29 @@ std::vector<std::string> wrap(std::string_view text, int width, int first_indent
   std::vector<std::string> lines;
   std::string line = blanks(first_indent);
   bool line_has_words = false;
+  int more_blanks = 0;
   std::size_t at = 0;
   // Blanks at the start are part of the first word: they are the caller's own layout.
   std::size_t search_from = std::min(clean.find_first_not_of(' '), clean.size());
   while (at < clean.size()) {
     const std::size_t end = std::min(clean.find(' ', search_from), clean.size());
     const std::string word = clean.substr(at, end - at);
-    if (line_has_words && width_of(line) + 1 + width_of(word) > width) {
+    at = std::min(end + 1, clean.size());
+    search_from = at;
+    if (word.empty()) {
+      // A second blank between words: kept inside a line, dropped where a line breaks.
+      ++more_blanks;
+      continue;
+    }
+    if (line_has_words && width_of(line) + more_blanks + 1 + width_of(word) > width) {
       lines.push_back(std::move(line));
       line = blanks(indent);
       line_has_words = false;
     }
-    if (line_has_words) line += ' ';
+    if (line_has_words) line += blanks(more_blanks + 1);
     line += word;
     line_has_words = true;
-    at = std::min(end + 1, clean.size());
-    search_from = at;
+    more_blanks = 0;
   }
   if (line_has_words || lines.empty()) lines.push_back(line_has_words ? std::move(line) : std::string());
   return lines;

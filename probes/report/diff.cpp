@@ -8,6 +8,7 @@
 #include <optional>
 #include <set>
 #include <type_traits>
+#include <utility>
 
 #include "probes/derived/nccl_choice.h"
 
@@ -114,9 +115,17 @@ bool differs_by_nature(std::string_view setting) {
   return std::find(own.begin(), own.end(), setting) != own.end();
 }
 
-Rule rule_for(std::string_view pattern) {
-  const auto found = std::find_if(rules.begin(), rules.end(), [&](const Rule& rule) { return matches(rule, pattern); });
-  return found == rules.end() ? Rule{pattern, Weight::noted, ""} : *found;
+struct Judgement {
+  Weight weight = Weight::noted;
+  std::string_view why;
+  std::size_t order = rules.size();  ///< of the rule, so that differences of one kind stand together
+};
+
+Judgement judgement_for(std::string_view pattern) {
+  for (std::size_t i = 0; i < rules.size(); ++i) {
+    if (matches(rules[i], pattern)) return {rules[i].weight, rules[i].why, i};
+  }
+  return {};
 }
 
 // ---- a node as a flat list ----
@@ -126,7 +135,8 @@ struct Leaf {
   std::string element;  ///< the nearest list element or optional struct that this stands in; empty: the node
   std::string text;
   std::optional<Missing> missing;
-  std::string setting;  ///< name, inside process.settings
+  std::string setting;             ///< name, inside process.settings
+  std::vector<std::string> items;  ///< of a list
 };
 
 using Leaves = std::map<std::string, Leaf>;
@@ -239,7 +249,7 @@ class Flattener {
 
   void put(const Position& at, std::string text, std::optional<Missing> missing = std::nullopt) {
     if (missing) text = words_of(*missing);
-    leaves_[at.path] = {at.pattern, at.element, std::move(text), std::move(missing), at.setting};
+    leaves_[at.path] = {at.pattern, at.element, std::move(text), std::move(missing), at.setting, {}};
   }
 
  private:
@@ -286,6 +296,7 @@ class Flattener {
       std::vector<std::string> words;
       for (const auto& item : list) words.push_back(words_of(item));
       put(at, words.empty() ? "none" : fmt::format("{}", fmt::join(words, ", ")));
+      leaves_[at.path].items = std::move(words);
     } else {
       for (std::size_t i = 0; i < list.size(); ++i) add(list[i], at.item(key_of(list[i], i)));
     }
@@ -345,27 +356,51 @@ bool inside_absent_element(const Leaf& leaf, const Leaves& other) {
 
 bool pinned_gid_index(const facts::NodeFacts& node) { return derived::setting(node, "NCCL_IB_GID_INDEX").has_value(); }
 
-void weigh(Difference& difference, const Leaf& leaf, bool unknown, bool pinned) {
-  Rule rule = rule_for(leaf.pattern);
+/// What only an open device tells: explained by its device node, which is compared by itself.
+bool follows_from_access(const std::string& path, const Leaf* leaf, const Leaves& leaves) {
+  if (leaf == nullptr || !leaf->missing) return false;
+  constexpr std::array told_by_verbs{"devices[].ports[].active_mtu", "devices[].ports[].max_mtu", "devices[].vendor_id",
+                                     "devices[].vendor_part_id"};
+  if (std::find(told_by_verbs.begin(), told_by_verbs.end(), leaf->pattern) == told_by_verbs.end()) return false;
+  const std::string device = path.substr(0, path.find(']') + 1);
+  for (const char* access : {".uverbs", ".uverbs.openable"}) {
+    const auto found = leaves.find(device + access);
+    if (found != leaves.end() && found->second.missing) return true;
+  }
+  return false;
+}
+
+Judgement weigh(const Leaf& leaf, bool unknown, bool pinned) {
+  Judgement judgement = judgement_for(leaf.pattern);
   if (!leaf.setting.empty()) {
     const bool of_nccl = leaf.setting.rfind("NCCL_", 0) == 0;
     if (differs_by_nature(leaf.setting)) {
-      rule = {rule.pattern, Weight::expected, ""};
-    } else if (!of_nccl && rule.weight == Weight::matters) {
-      rule = {rule.pattern, Weight::noted, ""};
+      judgement = {Weight::expected, "", judgement.order};
+    } else if (!of_nccl && judgement.weight == Weight::matters) {
+      judgement = {Weight::noted, "", judgement.order};
     }
   }
   if (pinned && leaf.pattern == "devices[].ports[].ipv4_gid.index") {
-    rule = {rule.pattern, Weight::matters,
-            "NCCL_IB_GID_INDEX is set, and one number cannot be right for both: leave it unset"};
+    judgement.weight = Weight::matters;
+    judgement.why = "NCCL_IB_GID_INDEX is set, and one number cannot be right for both: leave it unset";
   }
-  difference.weight = rule.weight;
-  difference.why = rule.why;
-  if (!unknown) return;
-  if (rule.weight == Weight::matters) difference.weight = Weight::not_compared;
+  if (unknown && judgement.weight == Weight::matters) judgement.weight = Weight::not_compared;
+  return judgement;
 }
 
-int order_of(Weight weight) { return -static_cast<int>(weight); }
+/// Of two lists, what only the first holds.
+std::string only_in(const std::vector<std::string>& list, const std::vector<std::string>& other) {
+  std::vector<std::string> own;
+  for (const std::string& item : list) {
+    if (std::find(other.begin(), other.end(), item) == other.end()) own.push_back(item);
+  }
+  return own.empty() ? "none of its own" : fmt::format("only here: {}", fmt::join(own, ", "));
+}
+
+struct Weighed {
+  Difference difference;
+  std::size_t order;
+};
 
 }  // namespace
 
@@ -391,7 +426,7 @@ std::vector<Difference> compare(const facts::NodeFacts& a, const facts::NodeFact
   for (const auto& [path, leaf] : leaves_b) paths.insert(path);
   const bool pinned = pinned_gid_index(a) || pinned_gid_index(b);
 
-  std::vector<Difference> differences;
+  std::vector<Weighed> found;
   for (const std::string& path : paths) {
     const auto in_a = leaves_a.find(path);
     const auto in_b = leaves_b.find(path);
@@ -401,18 +436,27 @@ std::vector<Difference> compare(const facts::NodeFacts& a, const facts::NodeFact
     if (!unknown && same(leaf_a, leaf_b)) continue;
     if (leaf_a == nullptr && inside_absent_element(*leaf_b, leaves_a)) continue;
     if (leaf_b == nullptr && inside_absent_element(*leaf_a, leaves_b)) continue;
-    const Leaf& leaf = leaf_a != nullptr ? *leaf_a : *leaf_b;
-    Difference difference;
-    difference.where = path;
-    difference.a = leaf_a == nullptr ? "none" : leaf_a->text;
-    difference.b = leaf_b == nullptr ? "none" : leaf_b->text;
-    weigh(difference, leaf, unknown, pinned);
+    if (follows_from_access(path, leaf_a, leaves_a) || follows_from_access(path, leaf_b, leaves_b)) continue;
+    const Judgement judgement = weigh(leaf_a != nullptr ? *leaf_a : *leaf_b, unknown, pinned);
     // Not read on both sides is worth a word only where it would matter.
-    if (same(leaf_a, leaf_b) && difference.weight != Weight::not_compared) continue;
-    differences.push_back(std::move(difference));
+    if (same(leaf_a, leaf_b) && judgement.weight != Weight::not_compared) continue;
+    Difference difference{path, leaf_a == nullptr ? "none" : leaf_a->text, leaf_b == nullptr ? "none" : leaf_b->text,
+                          judgement.weight, std::string(judgement.why)};
+    constexpr std::size_t many = 4;
+    if (leaf_a != nullptr && leaf_b != nullptr && leaf_a->items.size() + leaf_b->items.size() > many &&
+        !leaf_a->items.empty() && !leaf_b->items.empty()) {
+      difference.a = only_in(leaf_a->items, leaf_b->items);
+      difference.b = only_in(leaf_b->items, leaf_a->items);
+    }
+    found.push_back({std::move(difference), judgement.order});
   }
-  std::stable_sort(differences.begin(), differences.end(),
-                   [](const Difference& x, const Difference& y) { return order_of(x.weight) < order_of(y.weight); });
+  std::stable_sort(found.begin(), found.end(), [](const Weighed& x, const Weighed& y) {
+    return std::pair(-static_cast<int>(x.difference.weight), x.order) <
+           std::pair(-static_cast<int>(y.difference.weight), y.order);
+  });
+  std::vector<Difference> differences;
+  differences.reserve(found.size());
+  for (Weighed& item : found) differences.push_back(std::move(item.difference));
   return differences;
 }
 

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
 
@@ -19,6 +20,8 @@ struct Section {
   Tone tone;
 };
 
+constexpr std::size_t longest_value = 400;
+
 std::map<Weight, int> counts_of(const std::vector<Difference>& differences) {
   std::map<Weight, int> counts;
   for (const Difference& difference : differences) ++counts[difference.weight];
@@ -29,13 +32,18 @@ std::string section_text(const Comparison& comparison, const Section& section, c
   // Two values and what lies between share the line with the longest paths of a node.
   const auto value_columns = static_cast<std::size_t>(std::max(12, (width - 48) / 2));
   text::Table table({{"  WHERE"}, {"A"}, {"B"}});
-  std::string last_why;
   for (std::size_t i = 0; i < comparison.differences.size(); ++i) {
     const Difference& difference = comparison.differences[i];
     if (difference.weight != section.weight) continue;
-    table.add_row({{"  " + difference.where},
-                   {text::shortened(text::printable(difference.a), value_columns)},
-                   {text::shortened(text::printable(difference.b), value_columns)}});
+    const std::string a = text::printable(difference.a);
+    const std::string b = text::printable(difference.b);
+    if (std::max(text::columns(a), text::columns(b)) <= value_columns) {
+      table.add_row({{"  " + difference.where}, {a}, {b}});
+    } else {
+      table.add_line({"  " + difference.where});
+      table.add_line({"      A  " + text::shortened(a, longest_value)}, 9);
+      table.add_line({"      B  " + text::shortened(b, longest_value)}, 9);
+    }
     const bool same_follows = i + 1 < comparison.differences.size() &&
                               comparison.differences[i + 1].why == difference.why &&
                               comparison.differences[i + 1].weight == section.weight;

@@ -80,13 +80,13 @@ Cell pcie_cell(const Fact<facts::Pci>& pci) {
   if (!pci) return {mark_of(pci)};
   if (!pci->speed_gt_s) return {mark_of(pci->speed_gt_s)};
   if (!pci->width) return {mark_of(pci->width)};
-  std::string words = fmt::format("{} x{}", pcie_generation(*pci->speed_gt_s), *pci->width);
   const bool slower = pci->max_speed_gt_s && *pci->speed_gt_s < *pci->max_speed_gt_s;
   const bool narrower = pci->max_width && *pci->width < *pci->max_width;
-  if (slower || narrower) {
-    words += fmt::format(" (can {} x{})", pcie_generation(pci->max_speed_gt_s.value_or(*pci->speed_gt_s)),
-                         pci->max_width.value_or(*pci->width));
-  }
+  std::string words = pcie_generation(*pci->speed_gt_s);
+  if (slower && !narrower) words += " of " + pcie_generation(*pci->max_speed_gt_s);
+  words += fmt::format(" x{}", *pci->width);
+  if (slower && narrower) words += fmt::format(" of {}", pcie_generation(*pci->max_speed_gt_s));
+  if (narrower) words += fmt::format("{}x{}", slower ? " " : " of ", *pci->max_width);
   return {words, slower || narrower ? Tone::warn : Tone::plain};
 }
 
@@ -225,6 +225,12 @@ class Report {
     return device != nullptr && device->ports.size() == 1 ? device->name : hca;
   }
 
+  bool is_reported(std::string_view id) const {
+    return std::any_of(report_.findings.begin(), report_.findings.end(), [&](const Finding& finding) {
+      return finding.id == id && (finding.severity == Severity::critical || finding.severity == Severity::warning);
+    });
+  }
+
   void nccl() {
     const derived::NcclChoice& choice = report_.nccl;
     if (choice.net == "IB") {
@@ -232,9 +238,10 @@ class Report {
       for (const std::string& hca : choice.hcas) names.push_back(hca_in_words(hca));
       labelled("NCCL", fmt::format("will use IB (RDMA) over {}", join(names)));
     } else if (choice.net == "Socket") {
-      labelled("NCCL",
-               fmt::format("will use TCP sockets over {}: {}",
-                           choice.socket_ifnames.empty() ? "no interface" : join(choice.socket_ifnames), choice.why));
+      const std::string over = choice.socket_ifnames.empty() ? "no interface" : join(choice.socket_ifnames);
+      // A finding that tells why stands below; the reason names every device and is long.
+      labelled("NCCL", fmt::format("will use TCP sockets over {}, not RDMA: {}", over,
+                                   is_reported("ROCE-ENV-006") ? "see ROCE-ENV-006" : choice.why));
     } else if (choice.net == "none") {
       labelled("NCCL", fmt::format("will not start: {}", choice.why));
     } else {
@@ -400,7 +407,7 @@ class Report {
       return;
     }
     text::Table table(
-        {{"RAIL / DEVICE"}, {"NETDEV"}, {"STATE"}, {"PCIE", 2}, {"MTU"}, {"PATH MTU", 1}, {"GID"}, {"IPV4"}});
+        {{"RAIL / DEVICE"}, {"NETDEV"}, {"STATE"}, {"PCIE", 1}, {"MTU"}, {"PATH MTU", 2}, {"GID"}, {"IPV4"}});
     for (const derived::Rail& rail : report_.rails) add_rail(table, rail);
     const std::string rendered = table.render(style_, options_.width);
     out_ += rendered;
@@ -623,7 +630,7 @@ class Report {
       parts.push_back(fmt::format("{} warning{}", count[Severity::warning], count[Severity::warning] == 1 ? "" : "s"));
     }
     if (count[Severity::skipped] > 0) {
-      parts.push_back(fmt::format("{} skipped (nothing here to judge)", count[Severity::skipped]));
+      parts.push_back(fmt::format("{} not applicable here", count[Severity::skipped]));
     }
     if (count[Severity::unknown] > 0) {
       const bool all_need_root = std::all_of(

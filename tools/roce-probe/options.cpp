@@ -14,12 +14,13 @@ namespace rocekit::probe {
 namespace {
 
 constexpr const char* description =
-    R"(  roce-probe                               this node: what there is, what is wrong, what to do
-  roce-probe --json=node.json --fail-on crit  the same, kept for scripts; exit 2 only when it cannot serve
-  roce-probe --diff other.json             this node against another: what differs and whether it matters
+    R"(  roce-probe                        this node: what there is, what is wrong, what to do
+  roce-probe --json=node.json       the same, and all values that were read in node.json
+  roce-probe --diff other.json      this node against another: what differs, and whether it matters
 
 Reads an RDMA (RoCE) node without changing it, judges it, and prints cause and remedy of each fault.
-Exit code: 0 ready, 1 degraded, 2 not ready, 3 could not check (or the command line is wrong).)";
+Exit code: 0 ready, 1 degraded, 2 not ready, 3 could not check (or the command line is wrong).
+)";
 
 std::string in_quotes(std::string_view word) {
   return fmt::format("\"{}\"", text::shortened(text::printable(word), 60));
@@ -64,10 +65,18 @@ class Parser {
     try {
       app_.parse(argc, argv);
     } catch (const CLI::CallForHelp&) {
-      line.printed = Printed{app_.help()};
+      line.printed = Printed{help()};
       return line;
     } catch (const CLI::ExtrasError&) {
       throw UsageError(extras());
+    } catch (const CLI::ArgumentMismatch& error) {
+      const std::string message = error.what();
+      const std::string option = message.substr(0, message.find(':'));
+      const bool twice = message.find("received") != std::string::npos;
+      throw UsageError(fmt::format("{} {}", option, twice ? "was given more than once" : "needs a value"));
+    } catch (const CLI::RequiredError& error) {
+      if (explain_->parsed()) throw UsageError("explain needs the ID of a check, such as ROCE-MTU-001");
+      throw UsageError(text::printable(error.what()));
     } catch (const CLI::ParseError& error) {
       throw UsageError(text::printable(error.what()));
     }
@@ -124,10 +133,21 @@ class Parser {
   void add_commands() {
     list_ = app_.add_subcommand("list-checks", "List all checks");
     app_.add_flag("--list-checks", list_flag_, "")->group("");
-    explain_ = app_.add_subcommand("explain", "What a check judges, what its fault means, what to do");
+    explain_ = app_.add_subcommand("explain", "explain ID: what a check judges, what its fault means, what to do");
     explain_->add_option("ID", options_.explain_id, "ROCE-MTU-001, or MTU-001")->required();
     pages_ = app_.add_subcommand("write-check-pages", "Write docs/checks")->group("");
     pages_->add_option("DIR", options_.pages_directory)->required();
+  }
+
+  /// CLI11 shows a flag's default value and a list's dots in its own notation, and parts groups by two lines.
+  std::string help() const {
+    std::string text = app_.help();
+    const std::pair<std::string_view, std::string_view> changes[] = {
+        {"--json{-}    ", "--json[=FILE]"}, {"ID,... ...", "ID,...    "}, {"\n\n\n", "\n\n"}};
+    for (const auto& [from, to] : changes) {
+      for (std::size_t at; (at = text.find(from)) != std::string::npos;) text.replace(at, from.size(), to);
+    }
+    return text;
   }
 
   std::string extras() const {
