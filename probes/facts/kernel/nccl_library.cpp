@@ -53,33 +53,66 @@ Fact<std::string> version_of(const std::string& path) {
   return Missing{Why::malformed, path + ": holds no text \"NCCL version ...\""};
 }
 
-/// Wheels of PyTorch bring libnccl in the package nvidia-nccl; its libraries find it there by their run path.
-std::vector<std::string> wheel_patterns(const Environment& environment) {
-  std::vector<std::string> patterns;
-  for (const char* prefix : {"VIRTUAL_ENV", "CONDA_PREFIX"}) {
-    const std::string directory = value_of(environment, prefix);
-    if (!directory.empty()) patterns.push_back(directory + "/lib/python3*/site-packages");
+/// Directory of the `python3` that PATH gives: of a virtual environment where one is active or comes first.
+std::string python_prefix(const Environment& environment) {
+  const std::string path = value_of(environment, "PATH");
+  for (std::string_view rest = path; !rest.empty();) {
+    const std::size_t colon = rest.find(':');
+    const std::filesystem::path directory(rest.substr(0, colon));
+    rest.remove_prefix(colon == std::string_view::npos ? rest.size() : colon + 1);
+    std::error_code error;
+    if (directory.is_absolute() && std::filesystem::exists(directory / "python3", error)) {
+      return directory.parent_path().string();
+    }
   }
-  const std::string home = value_of(environment, "HOME");
-  if (!home.empty()) patterns.push_back(home + "/.local/lib/python3*/site-packages");
-  for (const char* directory :
-       {"/usr/local/lib/python3*/dist-packages", "/usr/local/lib/python3*/site-packages",
-        "/usr/lib/python3*/dist-packages", "/opt/venv/lib/python3*/site-packages",
-        "/opt/conda/lib/python3*/site-packages", "/opt/conda/envs/*/lib/python3*/site-packages"}) {
-    patterns.emplace_back(directory);
-  }
-  return patterns;
+  return "";
 }
 
-std::optional<std::string> find_in_wheels(const Environment& environment) {
-  for (const std::string& pattern : wheel_patterns(environment)) {
-    glob_t matches{};
-    std::optional<std::string> found;
-    if (glob((pattern + "/nvidia/nccl/lib/libnccl.so.2").c_str(), 0, nullptr, &matches) == 0 && matches.gl_pathc > 0) {
-      found = matches.gl_pathv[0];
+std::optional<std::string> first_match(const std::string& pattern) {
+  glob_t matches{};
+  std::optional<std::string> found;
+  if (glob(pattern.c_str(), 0, nullptr, &matches) == 0 && matches.gl_pathc > 0) found = matches.gl_pathv[0];
+  globfree(&matches);
+  return found;
+}
+
+/// The package nvidia-nccl of one prefix ("/opt/venv").
+std::optional<std::string> find_in_prefix(const std::string& prefix) {
+  if (prefix.empty()) return std::nullopt;
+  for (const char* packages : {"site-packages", "dist-packages"}) {
+    if (auto path = first_match(fmt::format("{}/lib/python3*/{}/nvidia/nccl/lib/libnccl.so.2", prefix, packages))) {
+      return path;
     }
-    globfree(&matches);
-    if (found) return found;
+  }
+  return std::nullopt;
+}
+
+bool has_torch_beside(const std::string& library) {
+  // .../site-packages/nvidia/nccl/lib/libnccl.so.2
+  const std::filesystem::path packages =
+      std::filesystem::path(library).parent_path().parent_path().parent_path().parent_path();
+  std::error_code error;
+  return std::filesystem::exists(packages / "torch", error);
+}
+
+/// The run path of PyTorch's wheel leads to the wheel's own libnccl before the loader looks anywhere else, and whatever
+/// loads libnccl.so.2 later in that process (vLLM) gets the same one.
+std::optional<std::string> find_of_active_python(const Environment& environment) {
+  for (const std::string& prefix :
+       {value_of(environment, "VIRTUAL_ENV"), value_of(environment, "CONDA_PREFIX"), python_prefix(environment)}) {
+    const auto path = find_in_prefix(prefix);
+    if (path && has_torch_beside(*path)) return path;
+  }
+  return std::nullopt;
+}
+
+/// Where other Python environments usually stand.
+std::optional<std::string> find_in_usual_prefixes(const Environment& environment) {
+  const std::string home = value_of(environment, "HOME");
+  for (const std::string& prefix : {home.empty() ? std::string() : home + "/.local", std::string("/usr/local"),
+                                    std::string("/usr"), std::string("/opt/venv"), std::string("/opt/*/.venv"),
+                                    std::string("/opt/conda"), std::string("/opt/conda/envs/*")}) {
+    if (auto path = find_in_prefix(prefix)) return path;
   }
   return std::nullopt;
 }
@@ -126,8 +159,9 @@ Fact<Library> ask_nccl(const std::map<std::string, std::string>& environment) {
     }
     return Library{*path, version_of(*path)};
   }
-  auto path = dynlib::find_library("libnccl.so.2", value_of(environment, "LD_LIBRARY_PATH"));
-  if (!path) path = find_in_wheels(environment);
+  auto path = find_of_active_python(environment);
+  if (!path) path = dynlib::find_library("libnccl.so.2", value_of(environment, "LD_LIBRARY_PATH"));
+  if (!path) path = find_in_usual_prefixes(environment);
   if (!path)
     return Missing{Why::absent, "libnccl.so.2: neither where the loader looks nor in a Python package nvidia-nccl"};
   return Library{*path, version_of(*path)};

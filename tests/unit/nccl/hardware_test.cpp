@@ -141,6 +141,27 @@ TEST(NcclLibrary, OfAWheelTellsItsVersionInItsBanner) {
   EXPECT_EQ(library->version, Fact<std::string>("9.87.6"));
 }
 
+TEST(NcclLibrary, IsTheWheelsBeforeTheLoadersWherePythonHasTorch) {
+  const Directory directory;
+  const fs::path packages = directory.path() / "venv/lib/python3.12/site-packages";
+  const fs::path wheel = packages / "nvidia/nccl/lib/libnccl.so.2";
+  fs::create_directories(wheel.parent_path());
+  fs::copy_file("/proc/self/exe", wheel);
+  fs::copy_file("/proc/self/exe", directory.path() / "libnccl.so.2");
+  directory.write("venv/bin/python3", "");
+  const std::map<std::string, std::string> environment{{"LD_LIBRARY_PATH", directory.path().string()},
+                                                       {"PATH", (directory.path() / "venv/bin").string() + ":/bin"},
+                                                       {"VIRTUAL_ENV", ""},
+                                                       {"CONDA_PREFIX", ""}};
+  auto library = kernel::ask_nccl(environment);
+  ASSERT_TRUE(library);
+  EXPECT_EQ(library->path, (directory.path() / "libnccl.so.2").string());
+  fs::create_directories(packages / "torch");
+  library = kernel::ask_nccl(environment);
+  ASSERT_TRUE(library);
+  EXPECT_EQ(library->path, wheel.string());
+}
+
 TEST(NcclLibrary, NamedByVllmAndAbsentIsNotReplacedByAnother) {
   const auto library = kernel::ask_nccl({{"VLLM_NCCL_SO_PATH", "/nonexistent/libnccl.so.2"}});
   ASSERT_FALSE(library);
