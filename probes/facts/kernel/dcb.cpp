@@ -5,6 +5,8 @@
 #include <linux/rtnetlink.h>
 
 #include <cstring>
+#include <iterator>
+#include <utility>
 #include <vector>
 
 namespace rocekit::facts::kernel {
@@ -51,6 +53,28 @@ Fact<std::string> trust(const Attributes<ieee_attributes_max>& ieee, const std::
 
 }  // namespace
 
+Qos parse_qos(nlmsghdr& answer, const std::string& question) {
+  const auto attributes = attributes_of<DCB_ATTR_MAX>(answer, sizeof(dcbmsg));
+  const auto ieee = attributes_in<ieee_attributes_max>(attributes[DCB_ATTR_IEEE]);
+  Qos qos;
+  if (const auto pfc = struct_of<ieee_pfc>(ieee[DCB_ATTR_IEEE_PFC])) {
+    std::vector<int> priorities;
+    for (int priority = 0; priority < IEEE_8021Q_MAX_PRIORITIES; ++priority) {
+      if ((pfc->pfc_en >> priority & 1) != 0) priorities.push_back(priority);
+    }
+    qos.pfc_priorities = std::move(priorities);
+  } else {
+    qos.pfc_priorities = Missing{Why::not_supported, question + ": the driver tells no priority flow control"};
+  }
+  if (const auto ets = struct_of<ieee_ets>(ieee[DCB_ATTR_IEEE_ETS])) {
+    qos.ets_bandwidth_percent = std::vector<int>(std::begin(ets->tc_tx_bw), std::end(ets->tc_tx_bw));
+  } else {
+    qos.ets_bandwidth_percent = Missing{Why::not_supported, question + ": the driver tells no bandwidth shares"};
+  }
+  qos.trust = trust(ieee, question);
+  return qos;
+}
+
 Fact<Qos> ask_qos(NetlinkSocket& route_socket, const std::string& netdev) {
   dcbmsg header{};
   header.dcb_family = AF_UNSPEC;
@@ -58,29 +82,11 @@ Fact<Qos> ask_qos(NetlinkSocket& route_socket, const std::string& netdev) {
   const MessagePtr message = new_message(RTM_GETDCB, 0, header);
   nla_put_string(message.get(), DCB_ATTR_IFNAME, netdev.c_str());
   const std::string question = fmt::format("RTM_GETDCB DCB_CMD_IEEE_GET {}", netdev);
-
-  Qos qos;
-  const int error = route_socket.request(*message, [&](nlmsghdr& answer) {
-    const auto attributes = attributes_of<DCB_ATTR_MAX>(answer, sizeof header);
-    const auto ieee = attributes_in<ieee_attributes_max>(attributes[DCB_ATTR_IEEE]);
-    if (const auto pfc = struct_of<ieee_pfc>(ieee[DCB_ATTR_IEEE_PFC])) {
-      std::vector<int> priorities;
-      for (int priority = 0; priority < 8; ++priority) {
-        if ((pfc->pfc_en >> priority & 1) != 0) priorities.push_back(priority);
-      }
-      qos.pfc_priorities = std::move(priorities);
-    } else {
-      qos.pfc_priorities = Missing{Why::not_supported, question + ": the driver tells no priority flow control"};
-    }
-    if (const auto ets = struct_of<ieee_ets>(ieee[DCB_ATTR_IEEE_ETS])) {
-      qos.ets_bandwidth_percent = std::vector<int>(std::begin(ets->tc_tx_bw), std::end(ets->tc_tx_bw));
-    } else {
-      qos.ets_bandwidth_percent = Missing{Why::not_supported, question + ": the driver tells no bandwidth shares"};
-    }
-    qos.trust = trust(ieee, question);
-  });
+  std::optional<Qos> qos;
+  const int error = route_socket.request(*message, [&](nlmsghdr& answer) { qos = parse_qos(answer, question); });
   if (error != 0) return missing_from_errno(error, question);
-  return qos;
+  if (!qos) return Missing{Why::malformed, question + ": no answer"};
+  return *qos;
 }
 
 }  // namespace rocekit::facts::kernel

@@ -10,4 +10,7 @@ namespace rocekit::facts::kernel {
 
 Fact<Qos> ask_qos(NetlinkSocket& route_socket, const std::string& netdev);
 
+/// What an answer holds; `question` begins the reasons of what it lacks.
+Qos parse_qos(nlmsghdr& answer, const std::string& question);
+
 }  // namespace rocekit::facts::kernel

@@ -84,21 +84,8 @@ Fact<LinkModesAnswer> EthtoolNetlink::link_modes(const std::string& netdev) {
                                      ETHTOOL_A_LINKMODES_HEADER};
   if (!family_) return family_.missing();
   LinkModesAnswer modes;
-  const auto missing = ask(*message(question, netdev), question, netdev, [&](nlmsghdr& answer) {
-    const auto attributes = attributes_of<ETHTOOL_A_LINKMODES_MAX>(answer, GENL_HDRLEN);
-    // What is advertised is the value of the set of supported modes.
-    const auto ours = attributes_in<ETHTOOL_A_BITSET_MAX>(attributes[ETHTOOL_A_LINKMODES_OURS]);
-    modes.advertised_bits = bits_of(ours[ETHTOOL_A_BITSET_VALUE]);
-    modes.supported_bits = bits_of(ours[ETHTOOL_A_BITSET_MASK]);
-    const auto peer = attributes_in<ETHTOOL_A_BITSET_MAX>(attributes[ETHTOOL_A_LINKMODES_PEER]);
-    modes.peer_bits = bits_of(peer[ETHTOOL_A_BITSET_VALUE]);
-    const auto speed = u32_of(attributes[ETHTOOL_A_LINKMODES_SPEED]);
-    if (speed && *speed <= INT32_MAX && *speed != 0) modes.speed_mbit_s = static_cast<int>(*speed);
-    const auto lanes = u32_of(attributes[ETHTOOL_A_LINKMODES_LANES]);
-    if (lanes && *lanes <= INT32_MAX && *lanes != 0) modes.lanes = static_cast<int>(*lanes);
-    const auto autoneg = u8_of(attributes[ETHTOOL_A_LINKMODES_AUTONEG]);
-    if (autoneg) modes.autoneg = *autoneg == AUTONEG_ENABLE;
-  });
+  const auto missing =
+      ask(*message(question, netdev), question, netdev, [&](nlmsghdr& answer) { modes = parse_link_modes(answer); });
   if (missing) return *missing;
   return modes;
 }
@@ -107,32 +94,21 @@ Fact<LinkStateAnswer> EthtoolNetlink::link_state(const std::string& netdev) {
   static constexpr Question question{ETHTOOL_MSG_LINKSTATE_GET, "ETHTOOL_MSG_LINKSTATE_GET",
                                      ETHTOOL_A_LINKSTATE_HEADER};
   if (!family_) return family_.missing();
-  LinkStateAnswer state;
-  bool told = false;
-  const auto missing = ask(*message(question, netdev), question, netdev, [&](nlmsghdr& answer) {
-    const auto attributes = attributes_of<ETHTOOL_A_LINKSTATE_MAX>(answer, GENL_HDRLEN);
-    const auto up = u8_of(attributes[ETHTOOL_A_LINKSTATE_LINK]);
-    told = up.has_value();
-    state.up = up.value_or(0) != 0;
-    if (const auto ext = u8_of(attributes[ETHTOOL_A_LINKSTATE_EXT_STATE])) state.ext_state = *ext;
-    if (const auto sub = u8_of(attributes[ETHTOOL_A_LINKSTATE_EXT_SUBSTATE])) state.ext_substate = *sub;
-  });
+  std::optional<LinkStateAnswer> state;
+  const auto missing =
+      ask(*message(question, netdev), question, netdev, [&](nlmsghdr& answer) { state = parse_link_state(answer); });
   if (missing) return *missing;
-  if (!told) return Missing{Why::not_supported, fmt::format("{} {}: the driver tells no state", question.name, netdev)};
-  return state;
+  if (!state)
+    return Missing{Why::not_supported, fmt::format("{} {}: the driver tells no state", question.name, netdev)};
+  return *state;
 }
 
 Fact<FecAnswer> EthtoolNetlink::fec(const std::string& netdev) {
   static constexpr Question question{ETHTOOL_MSG_FEC_GET, "ETHTOOL_MSG_FEC_GET", ETHTOOL_A_FEC_HEADER};
   if (!family_) return family_.missing();
   FecAnswer fec;
-  const auto missing = ask(*message(question, netdev), question, netdev, [&](nlmsghdr& answer) {
-    const auto attributes = attributes_of<ETHTOOL_A_FEC_MAX>(answer, GENL_HDRLEN);
-    const auto modes = attributes_in<ETHTOOL_A_BITSET_MAX>(attributes[ETHTOOL_A_FEC_MODES]);
-    fec.configured_bits = bits_of(modes[ETHTOOL_A_BITSET_VALUE]);
-    const auto active = u32_of(attributes[ETHTOOL_A_FEC_ACTIVE]);
-    if (active && *active <= INT32_MAX) fec.active_bit = static_cast<int>(*active);
-  });
+  const auto missing =
+      ask(*message(question, netdev), question, netdev, [&](nlmsghdr& answer) { fec = parse_fec(answer); });
   if (missing) return *missing;
   return fec;
 }
@@ -141,12 +117,8 @@ Fact<Pause> EthtoolNetlink::pause(const std::string& netdev) {
   static constexpr Question question{ETHTOOL_MSG_PAUSE_GET, "ETHTOOL_MSG_PAUSE_GET", ETHTOOL_A_PAUSE_HEADER};
   if (!family_) return family_.missing();
   Pause pause;
-  const auto missing = ask(*message(question, netdev), question, netdev, [&](nlmsghdr& answer) {
-    const auto attributes = attributes_of<ETHTOOL_A_PAUSE_MAX>(answer, GENL_HDRLEN);
-    pause.autoneg = u8_of(attributes[ETHTOOL_A_PAUSE_AUTONEG]).value_or(0) != 0;
-    pause.rx = u8_of(attributes[ETHTOOL_A_PAUSE_RX]).value_or(0) != 0;
-    pause.tx = u8_of(attributes[ETHTOOL_A_PAUSE_TX]).value_or(0) != 0;
-  });
+  const auto missing =
+      ask(*message(question, netdev), question, netdev, [&](nlmsghdr& answer) { pause = parse_pause(answer); });
   if (missing) return *missing;
   return pause;
 }
@@ -160,12 +132,7 @@ Fact<std::string> EthtoolNetlink::module_page_hex(const std::string& netdev, std
   nla_put_u8(request.get(), ETHTOOL_A_MODULE_EEPROM_PAGE, 0);
   nla_put_u8(request.get(), ETHTOOL_A_MODULE_EEPROM_I2C_ADDRESS, module_i2c_address);
   std::string hex;
-  const auto missing = ask(*request, question, netdev, [&](nlmsghdr& answer) {
-    const auto attributes = attributes_of<ETHTOOL_A_MODULE_EEPROM_MAX>(answer, GENL_HDRLEN);
-    if (const nlattr* const data = attributes[ETHTOOL_A_MODULE_EEPROM_DATA]; data != nullptr) {
-      hex = hex_of(nla_data(data), static_cast<std::size_t>(nla_len(data)));
-    }
-  });
+  const auto missing = ask(*request, question, netdev, [&](nlmsghdr& answer) { hex = parse_module_page_hex(answer); });
   if (missing) return *missing;
   return hex;
 }
@@ -177,6 +144,61 @@ Fact<std::string> EthtoolNetlink::module_eeprom_hex(const std::string& netdev) {
   const Fact<std::string> upper = module_page_hex(netdev, module_page_bytes);
   if (!upper) return upper;
   return lower.value() + upper.value();
+}
+
+LinkModesAnswer parse_link_modes(nlmsghdr& answer) {
+  const auto attributes = attributes_of<ETHTOOL_A_LINKMODES_MAX>(answer, GENL_HDRLEN);
+  LinkModesAnswer modes;
+  // What is advertised is the value of the set of supported modes.
+  const auto ours = attributes_in<ETHTOOL_A_BITSET_MAX>(attributes[ETHTOOL_A_LINKMODES_OURS]);
+  modes.advertised_bits = bits_of(ours[ETHTOOL_A_BITSET_VALUE]);
+  modes.supported_bits = bits_of(ours[ETHTOOL_A_BITSET_MASK]);
+  const auto peer = attributes_in<ETHTOOL_A_BITSET_MAX>(attributes[ETHTOOL_A_LINKMODES_PEER]);
+  modes.peer_bits = bits_of(peer[ETHTOOL_A_BITSET_VALUE]);
+  // SPEED_UNKNOWN is -1.
+  const auto speed = u32_of(attributes[ETHTOOL_A_LINKMODES_SPEED]);
+  if (speed && *speed <= INT32_MAX && *speed != 0) modes.speed_mbit_s = static_cast<int>(*speed);
+  const auto lanes = u32_of(attributes[ETHTOOL_A_LINKMODES_LANES]);
+  if (lanes && *lanes <= INT32_MAX && *lanes != 0) modes.lanes = static_cast<int>(*lanes);
+  const auto autoneg = u8_of(attributes[ETHTOOL_A_LINKMODES_AUTONEG]);
+  if (autoneg) modes.autoneg = *autoneg == AUTONEG_ENABLE;
+  return modes;
+}
+
+std::optional<LinkStateAnswer> parse_link_state(nlmsghdr& answer) {
+  const auto attributes = attributes_of<ETHTOOL_A_LINKSTATE_MAX>(answer, GENL_HDRLEN);
+  const auto up = u8_of(attributes[ETHTOOL_A_LINKSTATE_LINK]);
+  if (!up) return std::nullopt;
+  LinkStateAnswer state;
+  state.up = *up != 0;
+  if (const auto ext = u8_of(attributes[ETHTOOL_A_LINKSTATE_EXT_STATE])) state.ext_state = *ext;
+  if (const auto sub = u8_of(attributes[ETHTOOL_A_LINKSTATE_EXT_SUBSTATE])) state.ext_substate = *sub;
+  return state;
+}
+
+FecAnswer parse_fec(nlmsghdr& answer) {
+  const auto attributes = attributes_of<ETHTOOL_A_FEC_MAX>(answer, GENL_HDRLEN);
+  FecAnswer fec;
+  const auto modes = attributes_in<ETHTOOL_A_BITSET_MAX>(attributes[ETHTOOL_A_FEC_MODES]);
+  fec.configured_bits = bits_of(modes[ETHTOOL_A_BITSET_VALUE]);
+  const auto active = u32_of(attributes[ETHTOOL_A_FEC_ACTIVE]);
+  if (active && *active <= INT32_MAX) fec.active_bit = static_cast<int>(*active);
+  return fec;
+}
+
+Pause parse_pause(nlmsghdr& answer) {
+  const auto attributes = attributes_of<ETHTOOL_A_PAUSE_MAX>(answer, GENL_HDRLEN);
+  Pause pause;
+  pause.autoneg = u8_of(attributes[ETHTOOL_A_PAUSE_AUTONEG]).value_or(0) != 0;
+  pause.rx = u8_of(attributes[ETHTOOL_A_PAUSE_RX]).value_or(0) != 0;
+  pause.tx = u8_of(attributes[ETHTOOL_A_PAUSE_TX]).value_or(0) != 0;
+  return pause;
+}
+
+std::string parse_module_page_hex(nlmsghdr& answer) {
+  const nlattr* const data =
+      attributes_of<ETHTOOL_A_MODULE_EEPROM_MAX>(answer, GENL_HDRLEN)[ETHTOOL_A_MODULE_EEPROM_DATA];
+  return data != nullptr ? hex_of(nla_data(data), static_cast<std::size_t>(nla_len(data))) : std::string();
 }
 
 }  // namespace rocekit::facts::kernel

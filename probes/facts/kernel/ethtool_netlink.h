@@ -1,6 +1,8 @@
 // The kernel's "ethtool" generic netlink family (Linux 5.6 and later).
 #pragma once
 
+#include <functional>
+#include <optional>
 #include <string>
 
 #include "probes/facts/kernel/netlink.h"
@@ -35,5 +37,13 @@ class EthtoolNetlink {
   NetlinkSocket socket_;
   Fact<int> family_;
 };
+
+/// What the family's answers hold; absent attributes leave their member empty.
+LinkModesAnswer parse_link_modes(nlmsghdr& answer);
+/// nullopt when the driver tells no state.
+std::optional<LinkStateAnswer> parse_link_state(nlmsghdr& answer);
+FecAnswer parse_fec(nlmsghdr& answer);
+Pause parse_pause(nlmsghdr& answer);
+std::string parse_module_page_hex(nlmsghdr& answer);
 
 }  // namespace rocekit::facts::kernel
