@@ -52,14 +52,14 @@ const Netdev* netdev_for_soft_roce(const NodeFacts& node) {
   return nullptr;
 }
 
-std::vector<std::string> power_cycle_gb10() {
-  return {"# GB10: shut both nodes down, unplug their power supplies for a minute, plug the QSFP cable in, start both:",
-          "sudo poweroff"};
+std::vector<std::string> power_cycle_gb10(const NodeFacts& node) {
+  return {"# shut both nodes down, unplug their power supplies for a minute, plug the QSFP cable in, start both:",
+          as_root(node, "poweroff")};
 }
 
 void explain_no_device(const NodeView& view, Verdicts& verdicts) {
   const NodeFacts& node = view.node;
-  std::vector<Evidence> seen{evidence("RDMA devices", "none", facts::sysfs_device(""))};
+  std::vector<Evidence> seen{evidence("RDMA devices", "none", "/sys/class/infiniband")};
   std::set<std::string> modules;
   for (const Netdev& netdev : node.netdevs) {
     const std::string_view module = rdma_module_of(netdev);
@@ -106,7 +106,7 @@ void explain_no_device(const NodeView& view, Verdicts& verdicts) {
                       "This is a GB10 machine, whose ConnectX-7 shows as four functions; none of them is on the PCIe "
                       "bus or has a driver. After a failed firmware or link start they come back only with a full "
                       "power drain.",
-                      power_cycle_gb10());
+                      power_cycle_gb10(node));
     return;
   }
   std::vector<std::string> remedy{"# which adapters there are (ConnectX, BCM57xxx, E810 and kin can do RDMA):",
@@ -281,7 +281,7 @@ void judge_firmware_of(const std::vector<const Device*>& functions, const NodeFa
     std::vector<std::string> remedy;
     if (derived::is_gb10(node)) {
       remedy = concat({"# bring the system up to date (DGX OS ships the adapter's firmware), then drain the power:"},
-                      power_cycle_gb10());
+                      power_cycle_gb10(node));
     } else {
       remedy = {"# finish the update with a cold start (power off, not reboot), then compare again:",
                 as_root(node, "poweroff")};
@@ -366,9 +366,9 @@ void judge_gb10_functions(const NodeView& view, Verdicts& verdicts) {
       "vanished "
       "takes half of the port with it, or the whole adapter at the next start. It comes back with a full power drain; "
       "a PCI rescan has hung these machines.",
-      concat(
-          concat({"# is it on the bus, and has it a driver?"}, look),
-          concat({fmt::format("{} | grep -iE 'mlx5|pcie' | tail -30", as_root(node, "dmesg"))}, power_cycle_gb10())));
+      concat(concat({"# is it on the bus, and has it a driver?"}, look),
+             concat({fmt::format("{} | grep -iE 'mlx5|pcie' | tail -30", as_root(node, "dmesg"))},
+                    power_cycle_gb10(node))));
 }
 
 constexpr std::array checks{

@@ -4,6 +4,7 @@
 #include <array>
 #include <cctype>
 #include <charconv>
+#include <set>
 
 #include "probes/checks/areas.h"
 #include "probes/checks/evidence.h"
@@ -51,27 +52,29 @@ std::vector<PortView> first_active_of_each_rail(const NodeView& view) {
   return firsts;
 }
 
+bool admin_down(const PortView& port) { return port.netdev != nullptr && port.netdev->admin_up.is(false); }
+
+/// What the netdev says of its link: "administratively down", "no carrier: No cable", "carrier".
+std::string netdev_link_words(const Netdev& netdev) {
+  if (netdev.admin_up.is(false)) return "administratively down";
+  if (!netdev.carrier) return "carrier " + show(netdev.carrier);
+  std::string words = *netdev.carrier ? "carrier" : "no carrier";
+  if (netdev.link_state && netdev.link_state->reason) words += ": " + *netdev.link_state->reason;
+  return words;
+}
+
 std::vector<Evidence> port_evidence(const PortView& port) {
-  const int number = port.port->number;
-  const std::string& device = port.device->name;
-  std::vector<Evidence> seen{
-      evidence(port.name() + " state", port.port->state, facts::sysfs_port(device, number, "state")),
-      evidence(port.name() + " phys_state", port.port->phys_state, facts::sysfs_port(device, number, "phys_state"))};
-  if (port.rail != nullptr) seen.back().value += ", " + port.rail->cage;
-  if (port.netdev == nullptr) return seen;
-  seen.push_back(
-      evidence(port.netdev_name + " carrier", port.netdev->carrier, facts::sysfs_net(port.netdev_name, "carrier")));
-  if (port.netdev->link_state && port.netdev->link_state->reason) {
-    seen.push_back(
-        evidence(port.netdev_name + " link state", *port.netdev->link_state->reason, ethtool("", port.netdev_name)));
+  std::string state = fmt::format("{} ({})", show(port.port->state), show(port.port->phys_state));
+  if (port.rail != nullptr) state += ", " + port.rail->cage;
+  std::vector<Evidence> seen{{port.name(), state, facts::sysfs_port(port.device->name, port.port->number, "state")}};
+  if (port.netdev != nullptr) {
+    seen.push_back({port.netdev_name, netdev_link_words(*port.netdev), ethtool("", port.netdev_name)});
   }
   return seen;
 }
 
-bool admin_down(const PortView& port) { return port.netdev != nullptr && port.netdev->admin_up.is(false); }
-
 std::string down_reason(const PortView& port) {
-  if (admin_down(port)) return fmt::format("{} is administratively down", port.netdev_name);
+  if (admin_down(port)) return "administratively down";
   if (port.netdev != nullptr && port.netdev->link_state && port.netdev->link_state->reason) {
     return *port.netdev->link_state->reason;
   }
@@ -117,12 +120,14 @@ void judge_any_active(const NodeView& view, Verdicts& verdicts) {
   }
   std::vector<std::string> active;
   std::vector<std::string> reasons;
+  std::set<std::string> distinct;
   std::vector<Evidence> seen;
   const PortView* unread = nullptr;
   for (const PortView& port : ports) {
     if (port.active()) active.push_back(port.name());
     if (!port.port->state && unread == nullptr) unread = &port;
     reasons.push_back(fmt::format("{}: {}", port.name(), down_reason(port)));
+    distinct.insert(down_reason(port));
     for (Evidence& item : port_evidence(port)) seen.push_back(std::move(item));
   }
   if (!active.empty()) {
@@ -136,12 +141,14 @@ void judge_any_active(const NodeView& view, Verdicts& verdicts) {
                      unread->port->state.missing(), {"rdma link"});
     return;
   }
+  const std::string said = distinct.size() == 1 ? fmt::format("Each port says: {}", *distinct.begin())
+                                                : fmt::format("The ports say: {}", join(reasons, "; "));
   verdicts.critical(
       std::string(node_subject), "no RDMA port of this node is ACTIVE", std::move(seen),
-      fmt::format("No link, no RDMA: NCCL passes over ports that are not ACTIVE and uses TCP sockets. What "
-                  "the ports say: {}. Usual causes: no cable, a cable in the other cage, a peer or switch "
-                  "port that is off, a netdev that was taken down.",
-                  join(reasons, "; ")),
+      fmt::format("Without a link there is no RDMA: NCCL passes over ports that are not ACTIVE. {}. Usual "
+                  "causes: no cable, a cable in the other cage, a peer or switch port that is off, a netdev "
+                  "that was taken down.",
+                  said),
       bring_up(view, ports));
 }
 
@@ -510,7 +517,7 @@ void judge_module_of(const Netdev& netdev, const NodeView& view, Verdicts& verdi
       fmt::format("{} ({}) carries {} at most, so the link cannot run faster, whatever both ends support. (A "
                   "QSFP28 identifier alone would be fine: 200G copper cables carry it too.)",
                   part, netdev.module->compliance.value_or("class not told"), show_rate(*cable)),
-      {good, ethtool("-m", netdev.name)});
+      {good, as_root(view.node, ethtool("-m", netdev.name))});
 }
 
 void judge_modules(const NodeView& view, Verdicts& verdicts) {

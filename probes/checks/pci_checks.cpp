@@ -139,9 +139,10 @@ std::vector<std::string> look_and_repair(const NodeView& view, const std::vector
   }
   if (derived::is_gb10(view.node)) {
     return concat(
-        look, {"# update the system firmware (BIOS) through the vendor's updater, then drain the power: shut both "
-               "nodes down,",
-               "# unplug their power supplies for a minute, plug the QSFP cable in, start both. Do not rescan PCI."});
+        look,
+        {"# update the system firmware (BIOS) through the vendor's updater, then drain the power: shut both "
+         "nodes down, unplug their power supplies for a minute, plug the QSFP cable in, start both. Do not rescan "
+         "the PCI bus."});
   }
   return concat(look,
                 {"# reboot first; when it stays: reseat the card or riser, look for a newer BIOS, check the slot's "
@@ -189,9 +190,11 @@ void report_degraded(const Slot& slot, const JudgedPath& path, const NodeView& v
                                   link_words(*slowest->hop.speed_gt_s, *slowest->hop.width),
                                   link_words(slowest->expected_gt_s, slowest->expected_width));
   std::string cause = fmt::format(
-      "Both ends of this PCIe link can do more than they negotiated: {} instead of {}.{} Old BIOS "
-      "versions, a card that is not fully seated, or a failed training at start do that.",
-      show_rate(left), show_rate(expected), rail_words);
+      "Both ends of this PCIe link can do more than they negotiated: {} instead of {}.{} {}", show_rate(left),
+      show_rate(expected), rail_words,
+      derived::is_gb10(view.node)
+          ? "Old BIOS versions and a failed link training at start do that."
+          : "Old BIOS versions, a card that is not fully seated, or a failed link training at start do that.");
   if (critical) {
     verdicts.critical(slot.names(), std::move(title), std::move(seen), std::move(cause),
                       look_and_repair(view, degraded));
