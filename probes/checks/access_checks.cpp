@@ -6,6 +6,7 @@
 #include "probes/checks/evidence.h"
 #include "probes/checks/fabric.h"
 #include "probes/checks/usable_ports.h"
+#include "probes/checks/uverbs_nodes.h"
 
 namespace rocekit::checks {
 namespace {
@@ -21,39 +22,6 @@ constexpr const char* kubernetes_device =
     "lxc.mount.entry = /dev/infiniband dev/infiniband none bind,create=dir)";
 
 // ---- uverbs nodes -------------------------------------------------------------------------------------------------
-
-enum class NodeState {
-  openable,
-  refused,  ///< the node is there, open() fails
-  missing,  ///< no node in /dev/infiniband
-  unknown,
-};
-
-std::string file_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
-
-/// In /dev/infiniband; nullopt when the directory could not be read.
-std::optional<bool> is_listed(const NodeFacts& node, const std::string& name) {
-  const auto& listed = node.process.infiniband_nodes;
-  if (listed) return std::find(listed->begin(), listed->end(), name) != listed->end();
-  if (listed.missing().why == Why::absent) return false;
-  return std::nullopt;
-}
-
-NodeState state_of(const NodeFacts& node, const Device& device) {
-  if (!device.uverbs) return device.uverbs.missing().why == Why::absent ? NodeState::missing : NodeState::unknown;
-  const auto& openable = device.uverbs->openable;
-  if (openable) return *openable ? NodeState::openable : NodeState::refused;
-  const std::optional<bool> listed = is_listed(node, file_name(device.uverbs->path));
-  switch (openable.missing().why) {
-    case Why::permission:
-      return NodeState::refused;
-    case Why::absent:
-      // ENXIO and ENODEV read as absent too: the node of a driver that is gone.
-      return listed.value_or(false) ? NodeState::refused : NodeState::missing;
-    default:
-      return listed == false ? NodeState::missing : NodeState::unknown;
-  }
-}
 
 Missing why_unknown(const Device& device) {
   return device.uverbs ? device.uverbs->openable.missing() : device.uverbs.missing();
@@ -77,27 +45,6 @@ Evidence directory_evidence(const NodeFacts& node) {
   return evidence("nodes here", node.process.infiniband_nodes, "/dev/infiniband");
 }
 
-/// The devices that matter: those with an ACTIVE port, or all where none is ACTIVE.
-std::vector<const Device*> devices_of_interest(const NodeFacts& node) {
-  std::vector<const Device*> all;
-  std::vector<const Device*> active;
-  for (const Device& device : node.devices) {
-    all.push_back(&device);
-    const bool is_active = std::any_of(device.ports.begin(), device.ports.end(),
-                                       [](const facts::Port& port) { return port.state.is("ACTIVE"); });
-    if (is_active) active.push_back(&device);
-  }
-  return active.empty() ? all : active;
-}
-
-std::vector<const Device*> with_state(const NodeFacts& node, const std::vector<const Device*>& devices,
-                                      NodeState state) {
-  std::vector<const Device*> found;
-  std::copy_if(devices.begin(), devices.end(), std::back_inserter(found),
-               [&](const Device* device) { return state_of(node, *device) == state; });
-  return found;
-}
-
 std::vector<std::string> names_of(const std::vector<const Device*>& devices) {
   std::vector<std::string> names;
   for (const Device* device : devices) names.push_back(device->name);
@@ -116,8 +63,8 @@ void check_nodes(const NodeView& view, Verdicts& verdicts) {
     verdicts.skipped("node", no_device);
     return;
   }
-  const std::vector<const Device*> missing = with_state(view.node, devices, NodeState::missing);
-  const std::vector<const Device*> unknown = with_state(view.node, devices, NodeState::unknown);
+  const std::vector<const Device*> missing = with_uverbs(view.node, devices, NodeState::missing);
+  const std::vector<const Device*> unknown = with_uverbs(view.node, devices, NodeState::unknown);
   std::vector<Evidence> evidence_lines{directory_evidence(view.node)};
   for (const Device* device : devices) evidence_lines.push_back(node_evidence(*device));
   if (missing.size() < devices.size()) {
@@ -155,9 +102,9 @@ void check_open(const NodeView& view, Verdicts& verdicts) {
     verdicts.skipped("node", no_device);
     return;
   }
-  const std::vector<const Device*> refused = with_state(view.node, devices, NodeState::refused);
-  const std::vector<const Device*> unknown = with_state(view.node, devices, NodeState::unknown);
-  const std::vector<const Device*> openable = with_state(view.node, devices, NodeState::openable);
+  const std::vector<const Device*> refused = with_uverbs(view.node, devices, NodeState::refused);
+  const std::vector<const Device*> unknown = with_uverbs(view.node, devices, NodeState::unknown);
+  const std::vector<const Device*> openable = with_uverbs(view.node, devices, NodeState::openable);
   std::vector<Evidence> evidence_lines;
   for (const Device* device : devices) evidence_lines.push_back(node_evidence(*device));
   if (refused.empty()) {
@@ -203,7 +150,7 @@ void check_all_nodes(const NodeView& view, Verdicts& verdicts) {
     verdicts.skipped("node", no_device);
     return;
   }
-  const std::vector<const Device*> missing = with_state(view.node, devices, NodeState::missing);
+  const std::vector<const Device*> missing = with_uverbs(view.node, devices, NodeState::missing);
   if (missing.size() == devices.size()) {
     verdicts.skipped("node", "no uverbs node at all: ROCE-ACC-001");
     return;
@@ -377,7 +324,7 @@ void check_rdma_cm(const NodeView& view, Verdicts& verdicts) {
     verdicts.skipped("node", no_device);
     return;
   }
-  if (with_state(node, devices, NodeState::missing).size() == devices.size()) {
+  if (with_uverbs(node, devices, NodeState::missing).size() == devices.size()) {
     verdicts.skipped("node", "no uverbs node at all: ROCE-ACC-001");
     return;
   }
@@ -394,7 +341,7 @@ void check_rdma_cm(const NodeView& view, Verdicts& verdicts) {
                      {"ls -l /dev/infiniband/rdma_cm"});
     return;
   }
-  if (refused && !with_state(node, devices, NodeState::refused).empty()) {
+  if (refused && !with_uverbs(node, devices, NodeState::refused).empty()) {
     verdicts.skipped("node", "refused like the uverbs nodes: ROCE-ACC-002");
     return;
   }
@@ -461,9 +408,17 @@ void check_gpu_direct(const NodeView& view, Verdicts& verdicts) {
                   fmt::format("GPUDirect RDMA is available through {}", by_dma_buf ? "dma-buf" : *module));
       continue;
     }
-    if (!gpu.dma_buf_supported || !node.host.modules) {
+    const Missing* unread = nullptr;
+    if (!gpu.integrated) {
+      unread = &gpu.integrated.missing();
+    } else if (!gpu.dma_buf_supported) {
+      unread = &gpu.dma_buf_supported.missing();
+    } else if (!node.host.modules) {
+      unread = &node.host.modules.missing();
+    }
+    if (unread != nullptr) {
       verdicts.unknown(gpu_name(gpu), fmt::format("whether {} can use GPUDirect RDMA could not be read", gpu_name(gpu)),
-                       gpu.dma_buf_supported ? node.host.modules.missing() : gpu.dma_buf_supported.missing());
+                       *unread);
       continue;
     }
     without.push_back(gpu_name(gpu));

@@ -10,6 +10,8 @@
 #include "probes/checks/evidence.h"
 #include "probes/checks/nccl_hca_checks.h"
 #include "probes/checks/settings.h"
+#include "probes/checks/socket_checks.h"
+#include "probes/checks/uverbs_nodes.h"
 #include "probes/derived/nccl_choice_parts.h"
 
 namespace rocekit::checks {
@@ -43,19 +45,13 @@ bool any_port_active(const NodeView& view) {
   return std::any_of(ports.begin(), ports.end(), [](const PortView& port) { return port.active(); });
 }
 
-/// The node of the device's ACTIVE port is here, but open() failed.
-bool any_refused(const NodeView& view) {
-  return std::any_of(view.node.devices.begin(), view.node.devices.end(), [](const facts::Device& device) {
-    if (!device.uverbs) return false;
-    const auto& openable = device.uverbs->openable;
-    return openable.is(false) || (!openable && openable.missing().why == Why::permission);
-  });
-}
-
 /// The check that explains why RDMA is not used; empty: none does.
 std::string explaining_check(const NodeView& view) {
   const NodeFacts& node = view.node;
-  if (view.nccl.socket_ifnames.empty() && view.nccl.net == "none") return "ROCE-ENV-005";
+  if (view.nccl.socket_ifnames.empty() && view.nccl.net == "none") {
+    if (!bootstrap_lacks_link(view)) return "ROCE-ENV-005";
+    return any_port_active(view) ? "ROCE-LNK-002" : "ROCE-LNK-001";
+  }
   if (demands_sockets(node) || demands_other(node)) return "ROCE-ENV-008";
   if (is_ib_disabled(node)) return "ROCE-ENV-001";
   if (node.devices.empty()) return "ROCE-DEV-001";
@@ -63,15 +59,36 @@ std::string explaining_check(const NodeView& view) {
   if (no_library) return "ROCE-DEV-002";
   if (!any_port_active(view)) return "ROCE-LNK-001";
   if (!idle_hca_entries(view).empty()) return "ROCE-ENV-002";
-  if (any_refused(view)) return "ROCE-ACC-002";
-  const bool by_provider = std::any_of(view.nccl.rejected.begin(), view.nccl.rejected.end(), [](const auto& rejected) {
+  const bool no_provider = std::any_of(view.nccl.rejected.begin(), view.nccl.rejected.end(), [](const auto& rejected) {
     return rejected.why.find("provider") != std::string::npos;
   });
-  if (by_provider) return "ROCE-DEV-002";
-  const bool by_node = std::any_of(view.nccl.rejected.begin(), view.nccl.rejected.end(), [](const auto& rejected) {
-    return rejected.why.find("uverbs") != std::string::npos;
-  });
-  return by_node ? "ROCE-ACC-001" : "";
+  if (no_provider) return "ROCE-DEV-002";
+  const std::vector<const facts::Device*> devices = devices_of_interest(node);
+  if (!with_uverbs(node, devices, NodeState::refused).empty()) return "ROCE-ACC-002";
+  if (!with_uverbs(node, devices, NodeState::missing).empty()) return "ROCE-ACC-001";
+  return "";
+}
+
+/// A fact that decides whether NCCL falls to sockets, and that could not be read; nullptr: there is none.
+const facts::Missing* undecided(const NodeView& view) {
+  const NodeFacts& node = view.node;
+  if (view.nccl.socket_ifnames.empty()) return unread_bootstrap_addresses(view);
+  const std::string why = explaining_check(view);
+  if (why == "ROCE-ENV-001" || why == "ROCE-ENV-008" || why == "ROCE-DEV-001") return nullptr;
+  // Absent and failed are answers: the loader looked for it.
+  if (!node.host.libibverbs && node.host.libibverbs.missing().why != Why::absent &&
+      node.host.libibverbs.missing().why != Why::failed) {
+    return &node.host.libibverbs.missing();
+  }
+  for (const facts::Device& device : node.devices) {
+    for (const facts::Port& port : device.ports) {
+      if (!port.state) return &port.state.missing();
+    }
+  }
+  for (const facts::Device* device : with_uverbs(node, devices_of_interest(node), NodeState::unknown)) {
+    return device->uverbs ? &device->uverbs->openable.missing() : &device->uverbs.missing();
+  }
+  return nullptr;
 }
 
 std::string source_of(const std::string& check_id) { return fmt::format("roce-probe explain {}", check_id); }
@@ -128,6 +145,10 @@ void check_fallback(const NodeView& view, Verdicts& verdicts) {
     verdicts.ok("node", fmt::format("NCCL will use {}", nccl.net == "IB" ? "RDMA" : nccl.net),
                 {evidence("network", nccl.net, "predicted as NCCL chooses"),
                  evidence("devices", nccl.hcas, "predicted as NCCL chooses")});
+    return;
+  }
+  if (const facts::Missing* unread = undecided(view)) {
+    verdicts.unknown("node", "whether NCCL can use RDMA here could not be read", *unread);
     return;
   }
   std::vector<Evidence> evidence_lines{evidence("network", nccl.net, "predicted as NCCL chooses"),

@@ -42,7 +42,11 @@ std::string wrong_kind(const NodeFacts& node, const std::string& name) {
   if (netdev != nullptr && netdev->type.is("loopback")) return "loopback, which reaches this node only";
   if (netdev != nullptr && netdev->type.is("tun")) return "a VPN or tunnel";
   const std::string container = container_kind(node);
-  if (netdev != nullptr && netdev->type.is("veth") && (container == "podman" || container == "docker")) {
+  // Where the fabric's own interfaces are missing as well, the container's network is at fault: ROCE-GID-003.
+  const bool fabric_here = std::any_of(node.netdevs.begin(), node.netdevs.end(),
+                                       [](const Netdev& item) { return item.rdma_device.has_value(); });
+  const bool own_network = (container == "podman" || container == "docker") && fabric_here;
+  if (netdev != nullptr && netdev->type.is("veth") && own_network) {
     return "the container's own network, which the other node cannot reach";
   }
   for (const Prefix& known : prefixes) {
@@ -82,18 +86,49 @@ std::string state_of(const NodeFacts& node, const std::string& name) {
   return show(netdev->operstate);
 }
 
+/// The setting names interfaces (it does not exclude any).
+std::optional<derived::NameFilter> named_interfaces(const NodeFacts& node) {
+  const auto text = derived::setting(node, "NCCL_SOCKET_IFNAME");
+  if (!text) return std::nullopt;
+  derived::NameFilter filter = derived::NameFilter::parse(*text);
+  if (filter.exclude || filter.entries.empty()) return std::nullopt;
+  return filter;
+}
+
 }  // namespace
+
+bool bootstrap_lacks_link(const NodeView& view) {
+  const auto filter = named_interfaces(view.node);
+  if (!filter || !view.nccl.socket_ifnames.empty()) return false;
+  return std::any_of(view.node.netdevs.begin(), view.node.netdevs.end(), [&](const Netdev& netdev) {
+    return netdev.rdma_device && filter->accepts(netdev.name) && netdev.carrier.is(false) && !netdev.admin_up.is(false);
+  });
+}
+
+const facts::Missing* unread_bootstrap_addresses(const NodeView& view) {
+  if (!view.nccl.socket_ifnames.empty()) return nullptr;
+  const auto filter = named_interfaces(view.node);
+  for (const Netdev& netdev : view.node.netdevs) {
+    if (!netdev.addresses && (!filter || filter->accepts(netdev.name))) return &netdev.addresses.missing();
+  }
+  return nullptr;
+}
 
 // ---- ROCE-ENV-005 -------------------------------------------------------------------------------------------------
 
 void check_socket_interface(const NodeView& view, Verdicts& verdicts) {
   const NodeFacts& node = view.node;
-  const bool any_read = std::any_of(node.netdevs.begin(), node.netdevs.end(),
-                                    [](const Netdev& netdev) { return netdev.addresses.has_value(); });
-  if (!any_read) {
-    verdicts.unknown("node", "the addresses of the network interfaces could not be read",
-                     node.netdevs.empty() ? facts::Missing{facts::Why::not_read, "/sys/class/net holds nothing"}
-                                          : node.netdevs.front().addresses.missing());
+  if (node.netdevs.empty()) {
+    verdicts.unknown("node", "the network interfaces of this node could not be listed",
+                     {facts::Why::not_read, "/sys/class/net holds nothing"});
+    return;
+  }
+  if (const facts::Missing* unread = unread_bootstrap_addresses(view)) {
+    verdicts.unknown("node", "the addresses of the network interfaces could not be read", *unread);
+    return;
+  }
+  if (bootstrap_lacks_link(view)) {
+    verdicts.skipped("node", "the interface that NCCL_SOCKET_IFNAME names has no link: ROCE-LNK-001 or ROCE-LNK-002");
     return;
   }
   const Setting* setting = derived::find_setting(node, "NCCL_SOCKET_IFNAME");
@@ -181,7 +216,18 @@ class FrameworkJudge {
   explicit FrameworkJudge(const NodeView& view) : view_(view), fabric_(fabric_addresses(view)) {
     std::size_t active_rails = 0;
     for (const derived::Rail& rail : view.rails) active_rails += rail.active ? 1U : 0U;
-    expect_fabric_ = !fabric_.empty() && active_rails <= most_rails_without_lan;
+    expect_fabric_ = !fabric_.empty() && active_rails <= most_rails_without_lan && unread() == nullptr;
+  }
+
+  /// A fact without which the fabric's interfaces and addresses are not all known; nullptr: there is none.
+  const facts::Missing* unread() const {
+    for (const PortView& port : all_ports(view_)) {
+      if (!port.port->state) return &port.port->state.missing();
+      if (!port.active()) continue;
+      if (port.netdev_name.empty() && !port.port->netdev) return &port.port->netdev.missing();
+      if (port.netdev != nullptr && !port.netdev->addresses) return &port.netdev->addresses.missing();
+    }
+    return nullptr;
   }
 
   void interfaces(const char* variable) {
@@ -290,6 +336,10 @@ void check_framework_addresses(const NodeView& view, Verdicts& verdicts) {
     return;
   }
   std::vector<Evidence> evidence_lines;
+  if (judge.complaints.empty() && judge.unread() != nullptr) {
+    verdicts.unknown("node", "which interfaces and addresses belong to the fabric could not be read", *judge.unread());
+    return;
+  }
   if (judge.complaints.empty()) {
     for (const Setting* setting : judge.judged) evidence_lines.push_back(evidence_of(*setting));
     verdicts.ok("node", "addresses and interfaces of serving frameworks fit this node", std::move(evidence_lines));
