@@ -1,1 +1,4 @@
-"""The parts of roce-lab: what to boot (kernel, initramfs, topology), how (accel, qemu, supervisor), and how to talk to it."""
+"""The parts of roce-lab.
+
+What to boot: kernel, initramfs, topology, nodefiles. How: accel, qemu, supervisor, hub. Talking to it: frames, client.
+"""

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
+
+ABANDONED_AFTER_S = 3600.0
 
 
 def cache_directory() -> Path:
@@ -24,6 +27,7 @@ def publish_directory(target: Path, fill: Callable[[Path], None]) -> Path:
     if target.is_dir():
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
+    _remove_abandoned(target)
     temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     try:
         temporary.chmod(0o755)
@@ -36,6 +40,13 @@ def publish_directory(target: Path, fill: Callable[[Path], None]) -> Path:
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return target
+
+
+def _remove_abandoned(target: Path) -> None:
+    """What a writer that was killed left; a writer at work is younger than this."""
+    for path in target.parent.glob(f".{target.name}.*"):
+        if time.time() - path.stat().st_mtime > ABANDONED_AFTER_S:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def publish_file(target: Path, content: bytes) -> Path:

@@ -60,7 +60,7 @@ def _interrupt(number: int, frame: object) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = Parser(prog="roce-lab", description="RoCE v2 nodes in virtual machines, for tests without RDMA hardware.")
+    parser = Parser(prog="roce-lab", description="RoCE v2 nodes in virtual machines: RDMA without the hardware.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     def add(name: str, action: Callable[[argparse.Namespace], int], help: str, shape: bool = False) -> Parser:
@@ -78,9 +78,9 @@ def _parser() -> argparse.ArgumentParser:
     run = add("run", _run, "run a command: in the lab that is up, else in one booted for it", shape=True)
     where = run.add_mutually_exclusive_group()
     where.add_argument("--node", type=int, default=1, metavar="I", help="on node I (1)")
-    where.add_argument("--all", action="store_true", help="on every node at once: a header line a node, highest exit code")
+    where.add_argument("--all", action="store_true", help="on every node at once, a header line each")
     where.add_argument("--mpi", action="store_true", help="under mpirun, one rank a node")
-    run.add_argument("--timeout", type=_seconds, metavar="S", help="end the command after S seconds, with exit code 124")
+    run.add_argument("--timeout", type=_seconds, metavar="S", help="end the command after S seconds, exit code 124")
     run.usage = (
         "roce-lab run [--node I | --all | --mpi] [--timeout S] "
         "[--nodes N] [--rails R] [--mtu M] [--build DIR] -- CMD..."
@@ -196,13 +196,14 @@ def _status(options: argparse.Namespace) -> int:
         print("no lab is up")
         return 0
     summary = lab.state.read_json("lab.json")
-    print(
+    lines = [
         f"up: {lab.topology.describe()}, {summary['accel']}, Linux {summary['kernel']}, "
         f"ready in {summary['ready_s']} s, tools from {lab.build / 'bin'}"
-    )
+    ]
     for node, pid in summary["qemu"].items():
         addresses = ", ".join(f"{segment.netdev} {segment.address(int(node))}" for segment in lab.topology.segments)
-        print(f"node {node}: qemu pid {pid}, {addresses}")
+        lines.append(f"node {node}: qemu pid {pid}, {addresses}")
+    print("\n".join(lines))
     return 0
 
 

@@ -17,7 +17,7 @@ MODULES = [
     "virtio_pci", "virtio_net", "virtio_console", "virtio_rng", "9pnet_virtio", "9p", "overlay",
     "rdma_rxe", "ib_uverbs", "rdma_ucm",
 ]  # fmt: skip
-# rdma_rxe asks the crypto layer for crc32 by algorithm, which is no dependency depmod sees; recent kernels have it built in.
+# rdma_rxe asks the crypto layer for crc32 by algorithm, a dependency depmod does not see; recent kernels build it in.
 OPTIONAL_MODULES = ["crc32_generic"]
 
 INIT = Path(__file__).resolve().parent.parent / "node" / "init"
@@ -83,7 +83,7 @@ def _uncompressed(module: Path) -> bytes:
 
 
 class CpioArchive:
-    """Writer of the `newc` format, the one Linux unpacks; left uncompressed, since unpacking is slow under emulation."""
+    """Writer of the `newc` format, which Linux unpacks; uncompressed, since decompressing is slow under emulation."""
 
     def __init__(self) -> None:
         self._data = bytearray()

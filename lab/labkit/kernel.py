@@ -14,7 +14,7 @@ from .errors import LabError
 from .host import Architecture, distribution, find_tool
 
 DOWNLOAD_TIMEOUT_S = 600
-# Overrides the package, for instance linux-image-6.12.94+deb12-amd64 (Debian) or linux-image-6.14.0-33-generic (Ubuntu).
+# Overrides the package: linux-image-6.12.94+deb12-amd64 (Debian), linux-image-6.14.0-33-generic (Ubuntu).
 PACKAGE_VARIABLE = "ROCEKIT_LAB_KERNEL"
 
 
@@ -39,7 +39,7 @@ def kernel(arch: Architecture) -> Kernel:
 
 
 def _remembered_default(kernels: Path, arch: Architecture) -> str:
-    """The distribution's current kernel as it was at the first use: a later start neither waits for apt nor the network."""
+    """The distribution's current kernel as it was at the first use: later starts need neither apt nor the network."""
     note = kernels / "default"
     if note.is_file() and (kernels / note.read_text().strip()).is_dir():
         return note.read_text().strip()

@@ -28,7 +28,7 @@ def command_path(build: Path) -> str:
 
 
 def command_environment(node: int, topology: Topology, build: Path) -> dict[str, str]:
-    """Environment of every command in a node. Open MPI: TCP, so that it starts on any device and leaves RDMA to the tools."""
+    """Environment of every command in a node. Open MPI keeps to TCP: it starts anywhere and leaves RDMA to tools."""
     return {
         "PATH": command_path(build),
         "HOME": "/root",
