@@ -22,13 +22,14 @@ LIMIT_MIB = 32
 
 
 def run_once(command):
-    """(milliseconds, peak resident MiB, exit code) of one run whose output goes nowhere."""
+    """(wall ms, peak resident MiB, exit code, processor ms) of one run whose output goes nowhere."""
     nowhere = [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
     started = time.perf_counter()
     child = os.posix_spawn(command[0], command, os.environ, file_actions=nowhere)
     _, status, usage = os.wait4(child, 0)
     elapsed = (time.perf_counter() - started) * 1000
-    return elapsed, usage.ru_maxrss / 1024, os.waitstatus_to_exitcode(status)
+    processor = (usage.ru_utime + usage.ru_stime) * 1000
+    return elapsed, usage.ru_maxrss / 1024, os.waitstatus_to_exitcode(status), processor
 
 
 def measure(name, command, runs):
@@ -37,8 +38,10 @@ def measure(name, command, runs):
     times = [sample[0] for sample in samples]
     median, peak = statistics.median(times), max(sample[1] for sample in samples)
     codes = sorted({sample[2] for sample in samples})
+    processor = statistics.median(sample[3] for sample in samples)
     print(
-        f"{name}: median {median:.1f} ms of {runs} runs ({min(times):.1f} to {max(times):.1f}), peak memory {peak:.1f} MiB,"
+        f"{name}: median {median:.1f} ms of {runs} runs ({min(times):.1f} to {max(times):.1f}),"
+        f" {processor:.1f} ms of them on a processor, peak memory {peak:.1f} MiB,"
         f" exit code {', '.join(map(str, codes))}"
     )
     return median, peak, codes
