@@ -145,7 +145,7 @@ Fact<LinkModesAnswer> EthtoolIoctl::link_modes(const std::string& netdev) const 
   LinkModesAnswer modes;
   modes.supported_bits = bits_of(masks, words);
   modes.advertised_bits = bits_of(masks + words, words);
-  modes.peer_bits = bits_of(masks + 2 * words, words);
+  modes.peer_bits = bits_of(masks + words + words, words);
   if (settings->speed <= INT32_MAX && settings->speed != 0) modes.speed_mbit_s = static_cast<int>(settings->speed);
   modes.autoneg = settings->autoneg == AUTONEG_ENABLE;
   return modes;

@@ -141,7 +141,7 @@ Fact<std::string> EthtoolNetlink::module_eeprom_hex(const std::string& netdev) {
   if (!family_) return family_.missing();
   Fact<std::string> lower = module_page_hex(netdev, 0);
   if (!lower) return lower;
-  const Fact<std::string> upper = module_page_hex(netdev, module_page_bytes);
+  Fact<std::string> upper = module_page_hex(netdev, module_page_bytes);
   if (!upper) return upper;
   return lower.value() + upper.value();
 }
