@@ -96,14 +96,27 @@ void add_macs(NetdevMatch& match, std::string_view text) {
   }
 }
 
-std::string prefix_of_netmask(const std::string& netmask) {
+/// "24" of "255.255.255.0" or "24"; empty for anything else.
+std::string prefix_length_of(std::string_view netmask) {
   const auto parts = split_words(netmask, ".");
-  if (parts.size() != 4) return netmask;  // already a prefix length
-  int bits = 0;
+  if (parts.size() != 4) {
+    const auto length = parse_unsigned(netmask);
+    return length && *length <= 128 ? std::string(netmask) : std::string();
+  }
+  unsigned bits = 0;
   for (const std::string& part : parts) {
-    for (auto byte = parse_unsigned(part).value_or(0); byte != 0; byte >>= 1U) bits += static_cast<int>(byte & 1U);
+    const auto byte = parse_unsigned(part);
+    if (!byte || *byte > 255) return {};
+    for (auto rest = *byte; rest != 0; rest >>= 1U) bits += static_cast<unsigned>(rest & 1U);
   }
   return fmt::format("{}", bits);
+}
+
+/// Appends it to the last address that has none.
+void add_prefix_length(PersistentConfig& config, const std::string& length) {
+  if (length.empty() || config.addresses.empty()) return;
+  std::string& last = config.addresses.back();
+  if (last.find('/') == std::string::npos) last += "/" + length;
 }
 
 }  // namespace
@@ -120,14 +133,16 @@ std::optional<std::vector<ConfigEntry>> parse_netplan(std::string_view text, con
   for (const char* section_name : {"ethernets", "bonds", "bridges", "vlans", "dummy-devices"}) {
     const Yaml* section = network->find(section_name);
     if (section == nullptr) continue;
-    for (const auto& [id, netdev] : section->mapping) {
+    for (std::size_t i = 0; i < section->keys.size(); ++i) {
+      const std::string& id = section->keys[i];
+      const Yaml& netdev = section->items[i];
       ConfigEntry entry = entry_of(file, "netplan");
       entry.id = id;
       if (const auto mtu = netdev.text("mtu")) entry.config.mtu = parse_mtu(*mtu);
       if (const Yaml* addresses = netdev.find("addresses")) {
-        for (const Yaml& address : addresses->sequence) {
+        for (const Yaml& address : addresses->items) {
           // Either "192.168.0.1/24", or that with options: {"192.168.0.1/24": {label: ...}}.
-          add_address(entry.config, address.mapping.empty() ? address.scalar : address.mapping.front().first);
+          add_address(entry.config, address.keys.empty() ? address.scalar : address.keys.front());
         }
       }
       const Yaml* match = netdev.find("match");
@@ -146,7 +161,7 @@ std::optional<std::vector<ConfigEntry>> parse_netplan(std::string_view text, con
         entry.matches_by_id = false;
         if (const Yaml* names = match->find("name")) {
           if (names->kind == Yaml::Kind::scalar) entry.match.names.push_back(names->scalar);
-          for (const Yaml& name : names->sequence) entry.match.names.push_back(name.scalar);
+          for (const Yaml& name : names->items) entry.match.names.push_back(name.scalar);
         }
         if (const auto mac = match->text("macaddress")) add_macs(entry.match, *mac);
         // By driver alone, or by nothing: which netdevs that means is not known here.
@@ -248,13 +263,11 @@ std::optional<std::vector<ConfigEntry>> parse_ifupdown(std::string_view text, co
       if (keyword == "mtu") {
         config.mtu = parse_mtu(words[1]);
       } else if (keyword == "address") {
-        const bool has_length = words[1].find('/') != std::string::npos || netmask.empty();
-        add_address(config, has_length ? words[1] : words[1] + "/" + netmask);
+        add_address(config, words[1]);
+        add_prefix_length(config, netmask);
       } else if (keyword == "netmask") {
-        netmask = prefix_of_netmask(words[1]);
-        if (!config.addresses.empty() && config.addresses.back().find('/') == std::string::npos) {
-          config.addresses.back() += "/" + netmask;
-        }
+        netmask = prefix_length_of(words[1]);
+        add_prefix_length(config, netmask);
       } else if (keyword == "up" || keyword == "post-up" || keyword == "pre-up") {
         // ip link set dev $IFACE mtu 9000; ifconfig eth0 mtu 9000
         const std::string& name = entries.back().match.names.front();
@@ -285,10 +298,10 @@ std::optional<std::vector<ConfigEntry>> parse_ifcfg(std::string_view text, const
     if (key == "HWADDR") add_macs(entry.match, value);
     if (key == "MTU") entry.config.mtu = parse_mtu(value);
     if (key == "IPADDR" || key == "IPADDR0") add_address(entry.config, value);
-    if (key == "PREFIX" || key == "PREFIX0") prefix = value;
-    if (key == "NETMASK" || key == "NETMASK0") prefix = prefix_of_netmask(std::string(value));
+    if (key == "PREFIX" || key == "PREFIX0") prefix = prefix_length_of(value);
+    if (key == "NETMASK" || key == "NETMASK0") prefix = prefix_length_of(value);
   }
-  if (!entry.config.addresses.empty() && !prefix.empty()) entry.config.addresses.back() += "/" + prefix;
+  add_prefix_length(entry.config, prefix);
   entry.match.never = entry.match.names.empty() && entry.match.macs.empty();
   return std::vector<ConfigEntry>{std::move(entry)};
 }

@@ -107,7 +107,7 @@ class FlowParser {
       if (take(']')) return list;
       auto item = value(depth + 1);
       if (!item) return std::nullopt;
-      list.sequence.push_back(std::move(*item));
+      list.items.push_back(std::move(*item));
       skip_space();
       if (!take(',') && peek() != ']') return std::nullopt;
     }
@@ -127,7 +127,8 @@ class FlowParser {
         if (!given) return std::nullopt;
         item = std::move(*given);
       }
-      map.mapping.emplace_back(*key, std::move(item));
+      map.keys.push_back(*key);
+      map.items.push_back(std::move(item));
       skip_space();
       if (!take(',') && peek() != '}') return std::nullopt;
     }
@@ -220,7 +221,7 @@ class BlockParser {
         item = inline_value(rest, indent);
       }
       if (!item) return std::nullopt;
-      list.sequence.push_back(std::move(*item));
+      list.items.push_back(std::move(*item));
     }
     return list;
   }
@@ -244,7 +245,8 @@ class BlockParser {
         value = nested(indent, depth);
       }
       if (!value) return std::nullopt;
-      map.mapping.emplace_back(*key, std::move(*value));
+      map.keys.push_back(*key);
+      map.items.push_back(std::move(*value));
     }
     if (next_ < lines_.size() && lines_[next_].indent > indent) return std::nullopt;
     return map;
@@ -285,9 +287,10 @@ class BlockParser {
 }  // namespace
 
 const Yaml* Yaml::find(std::string_view key) const {
-  const auto found =
-      std::find_if(mapping.rbegin(), mapping.rend(), [&](const auto& item) { return item.first == key; });
-  return found == mapping.rend() ? nullptr : &found->second;
+  for (std::size_t i = keys.size(); i-- > 0;) {
+    if (keys[i] == key) return &items[i];
+  }
+  return nullptr;
 }
 
 std::optional<std::string> Yaml::text(std::string_view key) const {

@@ -5,7 +5,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace rocekit::facts::readers {
@@ -14,8 +13,8 @@ struct Yaml {
   enum class Kind { null, scalar, mapping, sequence };
   Kind kind = Kind::null;
   std::string scalar;
-  std::vector<std::pair<std::string, Yaml>> mapping;  ///< in the file's order; of equal keys the later one counts
-  std::vector<Yaml> sequence;
+  std::vector<std::string> keys;  ///< of a mapping, in the file's order; of equal keys the later one counts
+  std::vector<Yaml> items;        ///< of a sequence, or a mapping's values
 
   /// nullptr when this is no mapping or has no such key.
   const Yaml* find(std::string_view key) const;

@@ -1,7 +1,5 @@
 #include "probes/facts/tree/live_source.h"
 
-#include <sys/stat.h>
-
 #include <cerrno>
 
 #include "probes/facts/disk_file.h"
@@ -10,14 +8,9 @@
 namespace rocekit::facts::tree {
 
 Node LiveSource::look_up(const std::string& path) {
-  struct stat status {};
-  if (::lstat(path.c_str(), &status) != 0) {
-    if (errno == ENOENT) return {};
-    return {Kind::error, {}, missing_reason(errno)};
-  }
-  if (S_ISDIR(status.st_mode)) return {Kind::directory, {}, {}};
-  if (S_ISREG(status.st_mode)) return {Kind::file, {}, {}};
-  if (!S_ISLNK(status.st_mode)) return {Kind::special, {}, {}};
+  const Fact<Kind> kind = disk_kind(path);
+  if (!kind) return kind.missing() == missing_reason(ENOENT) ? Node{} : Node{Kind::error, {}, kind.missing()};
+  if (*kind != Kind::link) return {*kind, {}, {}};
   const Fact<std::string> target = read_disk_link(path);
   if (!target) return {Kind::error, {}, target.missing()};
   return {Kind::link, *target, {}};

@@ -176,14 +176,24 @@ SavedSource::Found SavedSource::find_in_layers(const std::string& path) {
 }
 
 SavedSource::Found SavedSource::find_in_base(const std::string& path) {
-  const BaseDirectory& parent = base_directory(parent_of(path));
-  if (!parent.listed) return parent.error.why == Why::absent ? Found{} : Found{{Kind::error, {}, parent.error}, {}};
-  const std::string name = name_of(path);
-  const auto entry = std::lower_bound(parent.entries.begin(), parent.entries.end(), name,
-                                      [](const DiskEntry& a, const std::string& b) { return a.name < b; });
-  if (entry == parent.entries.end() || entry->name != name) return {};
   std::string disk_path = layers_.front().directory.string() + path;
-  if (entry->kind != Kind::link) return {{entry->kind, {}, {}}, std::move(disk_path)};
+  Kind kind = Kind::absent;
+  // Most directories are asked for one entry or for nearly all of them.
+  const std::string directory = parent_of(path);
+  if (base_directories_.count(directory) == 0 && lookups_in_[directory]++ == 0) {
+    const Fact<Kind> here = disk_kind(disk_path);
+    if (!here) return here.missing().why == Why::absent ? Found{} : Found{{Kind::error, {}, here.missing()}, {}};
+    kind = *here;
+  } else {
+    const BaseDirectory& parent = base_directory(directory);
+    if (!parent.listed) return parent.error.why == Why::absent ? Found{} : Found{{Kind::error, {}, parent.error}, {}};
+    const std::string name = name_of(path);
+    const auto entry = std::lower_bound(parent.entries.begin(), parent.entries.end(), name,
+                                        [](const DiskEntry& a, const std::string& b) { return a.name < b; });
+    if (entry == parent.entries.end() || entry->name != name) return {};
+    kind = entry->kind;
+  }
+  if (kind != Kind::link) return {{kind, {}, {}}, std::move(disk_path)};
   const auto target = read_disk_link(disk_path);
   if (!target) return {{Kind::error, {}, target.missing()}, {}};
   return {{Kind::link, *target, {}}, std::move(disk_path)};

@@ -60,6 +60,7 @@ class SavedSource : public Source {
 
   std::vector<Layer> layers_;  ///< base first
   std::unordered_map<std::string, BaseDirectory> base_directories_;
+  std::unordered_map<std::string, int> lookups_in_;  ///< per directory that was not listed
   std::unordered_map<std::string, Found> found_;
 };
 

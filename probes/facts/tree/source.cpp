@@ -34,11 +34,8 @@ Kind kind_of_entry(const std::string& directory, const dirent& entry) {
       return Kind::directory;
     case DT_LNK:
       return Kind::link;
-    case DT_UNKNOWN: {
-      struct stat status {};
-      const std::string path = directory + "/" + static_cast<const char*>(entry.d_name);
-      return ::lstat(path.c_str(), &status) == 0 ? kind_of_mode(status.st_mode) : Kind::absent;
-    }
+    case DT_UNKNOWN:
+      return disk_kind(directory + "/" + static_cast<const char*>(entry.d_name)).value_or(Kind::absent);
     default:
       return Kind::special;
   }
@@ -74,6 +71,12 @@ Fact<std::vector<DiskEntry>> list_disk_directory(const std::string& path) {
   }
   std::sort(entries.begin(), entries.end(), [](const DiskEntry& a, const DiskEntry& b) { return a.name < b.name; });
   return entries;
+}
+
+Fact<Kind> disk_kind(const std::string& path) {
+  struct stat status {};
+  if (::lstat(path.c_str(), &status) != 0) return missing_reason(errno);
+  return kind_of_mode(status.st_mode);
 }
 
 Fact<std::string> read_disk_link(const std::string& path) {

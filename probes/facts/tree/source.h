@@ -51,6 +51,9 @@ struct DiskEntry {
 };
 Fact<std::vector<DiskEntry>> list_disk_directory(const std::string& path);
 
+/// What stands at a path on disk, without following a link there.
+Fact<Kind> disk_kind(const std::string& path);
+
 /// Target of a link on disk.
 Fact<std::string> read_disk_link(const std::string& path);
 

@@ -133,10 +133,12 @@ TEST_F(PersistentConfigOf, Ifupdown) {
             "source /etc/network/interfaces.d/*\nsource interfaces\nauto lo\niface lo inet loopback\n"
             "iface eth0 inet static\n  address 10.0.0.1\n  netmask 255.255.255.0\n  mtu 9000\n"
             "iface eth1 inet manual\n  post-up ip link set dev $IFACE \\\n    mtu 8000\nauto eth2\n  mtu 1\n")
-      .file("/etc/network/interfaces.d/fabric", "iface eth3 inet static\n  mtu 4200\n");
+      .file("/etc/network/interfaces.d/fabric",
+            "iface eth3 inet static\n  mtu 4200\niface eth4 inet static\n  address 10.0.0.4\n  netmask 255.\x0e\n");
   EXPECT_THAT(of("eth0").value(),
               ElementsAre(PersistentConfig{"/etc/network/interfaces", "ifupdown", 9000, {"10.0.0.1/24"}}));
   EXPECT_EQ(mtu("eth1"), 8000);
+  EXPECT_THAT(of("eth4")->front().addresses, ElementsAre("10.0.0.4")) << "a netmask that is none is not kept";
   EXPECT_EQ(mtu("eth2"), std::nullopt);
   EXPECT_EQ(of("eth3")->front().file, "/etc/network/interfaces.d/fabric");
 }

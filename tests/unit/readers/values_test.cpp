@@ -165,16 +165,16 @@ network:
   ASSERT_NE(network, nullptr);
   const Yaml* eth0 = network->find("ethernets")->find("eth0");
   ASSERT_NE(eth0, nullptr);
-  EXPECT_EQ(eth0->find("addresses")->sequence.at(0).scalar, "10.0.0.1/24");
-  EXPECT_EQ(eth0->find("addresses")->sequence.at(1).mapping.at(0).first, "fd00::1/64");
-  EXPECT_EQ(eth0->find("routes")->sequence.at(0).text("via"), "10.0.0.254");
-  EXPECT_EQ(eth0->find("routes")->sequence.at(1).text("to"), "a, b");
+  EXPECT_EQ(eth0->find("addresses")->items.at(0).scalar, "10.0.0.1/24");
+  EXPECT_EQ(eth0->find("addresses")->items.at(1).keys.at(0), "fd00::1/64");
+  EXPECT_EQ(eth0->find("routes")->items.at(0).text("via"), "10.0.0.254");
+  EXPECT_EQ(eth0->find("routes")->items.at(1).text("to"), "a, b");
   EXPECT_EQ(eth0->find("match")->text("macaddress"), "00:11:22:33:44:55");
   EXPECT_EQ(eth0->find("empty")->kind, Yaml::Kind::null);
   EXPECT_EQ(network->find("ethernets")->find("eth1")->text("mtu"), "9000");
   EXPECT_EQ(network->text("text"), "don't");
-  EXPECT_EQ(network->find("nested")->sequence.at(0).sequence.at(1).scalar, "2");
-  EXPECT_EQ(network->find("nested")->sequence.at(1).text("b"), "2");
+  EXPECT_EQ(network->find("nested")->items.at(0).items.at(1).scalar, "2");
+  EXPECT_EQ(network->find("nested")->items.at(1).text("b"), "2");
 }
 
 TEST(Yaml, RefusesWhatItCannotUnderstand) {
