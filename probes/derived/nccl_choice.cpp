@@ -46,15 +46,23 @@ Plugin find_plugin(const NodeFacts& node) {
   return plugin;
 }
 
-/// "no port is usable: port is DOWN (rocep1s0f1:1, ...); uverbs0 cannot be opened: ... (rocep1s0f0:1)".
+/// "uverbs3 cannot be opened: ..." as "uverbs cannot be opened: ...": one reason for all devices.
+std::string without_number(std::string why) {
+  constexpr std::string_view node = "uverbs";
+  if (why.compare(0, node.size(), node) != 0) return why;
+  const std::size_t end = why.find_first_not_of("0123456789", node.size());
+  return why.erase(node.size(), end == std::string::npos ? end : end - node.size());
+}
+
+/// "rocep1s0f0:1, roceP2p1s0f0:1: uverbs cannot be opened: ...; rocep1s0f1:1: port is DOWN".
 std::string group(const std::vector<Rejected>& rejected) {
   std::vector<std::pair<std::string, std::string>> groups;
   for (const Rejected& port : rejected) {
     const std::string name = fmt::format("{}:{}", port.device, port.port);
-    const auto same =
-        std::find_if(groups.begin(), groups.end(), [&](const auto& item) { return item.first == port.why; });
+    const std::string why = without_number(port.why);
+    const auto same = std::find_if(groups.begin(), groups.end(), [&](const auto& item) { return item.first == why; });
     if (same == groups.end()) {
-      groups.emplace_back(port.why, name);
+      groups.emplace_back(why, name);
     } else {
       same->second += ", " + name;
     }

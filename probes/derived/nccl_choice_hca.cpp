@@ -46,6 +46,13 @@ std::string missing_provider(const facts::NodeFacts& node, const Device& device)
 
 std::string file_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
+/// The detail without the path, which the sentence names already.
+std::string reason_of(const facts::Missing& missing, const std::string& path) {
+  if (missing.detail.empty()) return to_string(missing.why);
+  const std::string start = path + ": ";
+  return missing.detail.compare(0, start.size(), start) == 0 ? missing.detail.substr(start.size()) : missing.detail;
+}
+
 /// ibv_get_device_list() and ibv_open_device().
 Access access_to(const facts::NodeFacts& node, const Device& device) {
   Access access;
@@ -67,8 +74,7 @@ Access access_to(const facts::NodeFacts& node, const Device& device) {
     access.assumed = true;
   } else {
     access.denied =
-        fmt::format("{} cannot be opened: {}", node_name,
-                    openable.missing().detail.empty() ? to_string(openable.missing().why) : openable.missing().detail);
+        fmt::format("{} cannot be opened: {}", node_name, reason_of(openable.missing(), device.uverbs->path));
   }
   return access;
 }

@@ -127,8 +127,18 @@ TEST(NcclHcas, SkipsDevicesThatCannotBeOpened) {
                                          Missing{Why::permission, "/dev/infiniband/uverbs0: Operation not permitted"}};
   const NcclChoice choice = predict_nccl(node);
   EXPECT_THAT(choice.hcas, ElementsAre("roceP2p1s0f0:1"));
-  EXPECT_EQ(why_rejected(choice, "rocep1s0f0"),
-            "uverbs0 cannot be opened: /dev/infiniband/uverbs0: Operation not permitted");
+  EXPECT_EQ(why_rejected(choice, "rocep1s0f0"), "uverbs0 cannot be opened: Operation not permitted");
+}
+
+TEST(NcclHcas, ThatCannotBeOpenedForOneReasonAreNamedTogether) {
+  NodeFacts node = healthy();
+  for (Device& each : node.devices) {
+    each.uverbs.value().openable = Missing{Why::absent, each.uverbs->path + ": No such file or directory"};
+  }
+  EXPECT_EQ(
+      predict_nccl(node).why,
+      "sockets carry the traffic: no RDMA port is usable (rocep1s0f0:1, roceP2p1s0f0:1: uverbs cannot be opened: No "
+      "such file or directory)");
 }
 
 TEST(NcclHcas, AssumesAccessThatNobodyTriedAndSaysSo) {
