@@ -6,6 +6,8 @@
 #include <array>
 #include <charconv>
 
+#include "probes/checks/persist.h"
+
 namespace rocekit::checks {
 namespace {
 
@@ -39,60 +41,6 @@ std::vector<Subnet> subnets_in_use(const facts::NodeFacts& node) {
     }
   }
   return used;
-}
-
-/// Which tool keeps this node's addresses, and its file for this netdev where there is one.
-struct Keeper {
-  std::string manager;
-  std::string file;
-};
-
-Keeper keeper_of(const facts::NodeFacts& node, const facts::Netdev& netdev) {
-  if (netdev.persistent && !netdev.persistent->empty()) {
-    return {netdev.persistent->front().manager, netdev.persistent->front().file};
-  }
-  for (const facts::Netdev& other : node.netdevs) {
-    if (other.persistent && !other.persistent->empty()) return {other.persistent->front().manager, ""};
-  }
-  const bool ubuntu = node.host.os && node.host.os->find("Ubuntu") != std::string::npos;
-  return {ubuntu ? "netplan" : "", ""};
-}
-
-std::vector<std::string> keep_address(const facts::NodeFacts& node, const facts::Netdev& netdev,
-                                      const std::string& address) {
-  const Keeper keeper = keeper_of(node, netdev);
-  const std::string& name = netdev.name;
-  if (keeper.manager == "netplan") {
-    const std::string file = fmt::format("/etc/netplan/60-{}.yaml", name);
-    return {fmt::format("sh -c \"printf 'network:\\n  version: 2\\n  ethernets:\\n    {}:\\n      addresses: [{}]\\n' "
-                        "> {} && chmod 600 {}\"",
-                        name, address, file, file),
-            "netplan apply"};
-  }
-  if (keeper.manager == "systemd-networkd") {
-    if (keeper.file.empty()) {
-      return {fmt::format("sh -c \"printf '[Match]\\nName={}\\n[Network]\\nAddress={}\\n' "
-                          "> /etc/systemd/network/10-{}.network\"",
-                          name, address, name),
-              "networkctl reload"};
-    }
-    return {fmt::format("sh -c \"mkdir -p {}.d && printf '[Network]\\nAddress={}\\n' > {}.d/fabric-address.conf\"",
-                        keeper.file, address, keeper.file),
-            "networkctl reload"};
-  }
-  if (keeper.manager == "NetworkManager") {
-    return {
-        fmt::format("nmcli connection add type ethernet ifname {} con-name fabric-{} ipv4.method manual "
-                    "ipv4.addresses {}",
-                    name, name, address)};
-  }
-  if (keeper.manager == "ifupdown") {
-    return {
-        fmt::format("sh -c \"printf 'auto {}\\niface {} inet static\\n  address {}\\n' "
-                    "> /etc/network/interfaces.d/{}\"",
-                    name, name, address, name)};
-  }
-  return {fmt::format("# to keep it after a reboot, put {} into the network configuration of {}", address, name)};
 }
 
 }  // namespace
@@ -205,9 +153,9 @@ std::string free_address(const facts::NodeFacts& node, std::optional<std::string
 
 std::vector<std::string> add_address(const facts::NodeFacts& node, const facts::Netdev& netdev,
                                      const std::string& address) {
-  return on_host(
-      node, concat({fmt::format("ip address add {} dev {}", address, netdev.name), "# and to keep it after a reboot:"},
-                   keep_address(node, netdev, address)));
+  return concat(on_host(node, {fmt::format("ip address add {} dev {}", address, netdev.name),
+                               "# and to keep it after a reboot:"}),
+                persist_address(node, netdev, address));
 }
 
 std::vector<std::string> replace_address(const facts::NodeFacts& node, const facts::Netdev& netdev,

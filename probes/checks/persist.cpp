@@ -86,4 +86,35 @@ std::vector<std::string> persist_mtu(const NodeFacts& node, const Netdev& netdev
   return with_network_manager(node, netdev, mtu);
 }
 
+std::vector<std::string> persist_address(const NodeFacts& node, const Netdev& netdev, const std::string& address) {
+  const std::string manager = network_manager_of(node, netdev);
+  if (manager == "netplan") {
+    // netplan joins the addresses of all files that name the netdev.
+    const std::string file = fmt::format("/etc/netplan/90-roce-{}-address.yaml", netdev.name);
+    const std::string text = fmt::format("network:\\n  version: 2\\n  ethernets:\\n    {}:\\n      addresses: [{}]\\n",
+                                         netdev.name, address);
+    return {write_file(node, text, file), as_root(node, "chmod 600 " + file), as_root(node, "netplan apply")};
+  }
+  if (manager == "systemd-networkd") {
+    const std::string reload = as_root(node, "networkctl reload");
+    const PersistentConfig* existing = file_of(netdev, manager);
+    if (existing == nullptr) {
+      return {write_file(node, fmt::format("[Match]\\nName={}\\n\\n[Network]\\nAddress={}\\n", netdev.name, address),
+                         fmt::format("-a /etc/systemd/network/60-{}.network", netdev.name)),
+              reload};
+    }
+    const std::string folder = existing->file + ".d";
+    return {as_root(node, "mkdir -p " + folder),
+            write_file(node, fmt::format("[Network]\\nAddress={}\\n", address), folder + "/90-address.conf"), reload};
+  }
+  if (manager == "ifupdown") {
+    return {write_file(
+        node, fmt::format("auto {}\\niface {} inet static\\n  address {}\\n", netdev.name, netdev.name, address),
+        fmt::format("/etc/network/interfaces.d/{}", netdev.name))};
+  }
+  return {as_root(node, fmt::format("nmcli connection add type ethernet ifname {} con-name roce-{} ipv4.method manual "
+                                    "ipv4.addresses {}",
+                                    netdev.name, netdev.name, address))};
+}
+
 }  // namespace rocekit::checks

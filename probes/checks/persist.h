@@ -1,4 +1,5 @@
-// Commands that make a netdev's MTU survive a reboot, in the words of whatever manages this node's network.
+// Commands that make a netdev's MTU and addresses survive a reboot, in the words of whatever manages this node's
+// network.
 #pragma once
 
 #include <string>
@@ -14,5 +15,9 @@ std::string network_manager_of(const facts::NodeFacts& node, const facts::Netdev
 
 /// Writes `mtu` for this netdev into that manager's configuration; to be run on the host.
 std::vector<std::string> persist_mtu(const facts::NodeFacts& node, const facts::Netdev& netdev, int mtu);
+
+/// Adds `address` ("192.168.101.10/24") for this netdev to that manager's configuration; to be run on the host.
+std::vector<std::string> persist_address(const facts::NodeFacts& node, const facts::Netdev& netdev,
+                                         const std::string& address);
 
 }  // namespace rocekit::checks

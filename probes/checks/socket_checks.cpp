@@ -346,14 +346,20 @@ void check_framework_addresses(const NodeView& view, Verdicts& verdicts) {
     return;
   }
   std::vector<std::string> names;
-  std::vector<std::string> words;
   std::vector<std::string> remedy;
+  // Variables that say the same are named together.
+  std::vector<std::pair<std::string, std::vector<std::string>>> groups;
   for (const Complaint& complaint : judge.complaints) {
     evidence_lines.push_back(evidence_of(*complaint.setting));
     names.push_back(complaint.setting->name);
-    words.push_back(fmt::format("{}: {}", complaint.setting->name, complaint.what));
     remedy = concat(std::move(remedy), complaint.remedy);
+    auto group =
+        std::find_if(groups.begin(), groups.end(), [&](const auto& item) { return item.first == complaint.what; });
+    if (group == groups.end()) group = groups.insert(groups.end(), {complaint.what, {}});
+    group->second.push_back(complaint.setting->name);
   }
+  std::vector<std::string> words;
+  for (const auto& [what, variables] : groups) words.push_back(fmt::format("{} ({})", what, join(variables, ", ")));
   std::vector<std::string> fabric;
   for (const FabricAddress& item : fabric_addresses(view)) {
     fabric.push_back(fmt::format("{} {}/{}", item.netdev->name, item.address.ip, item.address.prefix_length));

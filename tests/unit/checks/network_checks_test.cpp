@@ -58,9 +58,30 @@ TEST(Net001, ProposesAFreeSubnetForTheTwin) {
   const auto findings = sample::run("ROCE-NET-001", node);
   EXPECT_THAT(sample::subjects(findings, Severity::critical), ElementsAre("roceP2p1s0f0"));
   EXPECT_THAT(sample::text_of(findings), HasSubstr("twin of enp1s0f0np0"));
-  EXPECT_THAT(sample::remedies(findings),
-              AllOf(HasSubstr("sudo ip address add 192.168.101.10/24 dev enP2p1s0f0np0"),
-                    HasSubstr("/etc/netplan/60-enP2p1s0f0np0.yaml"), HasSubstr("sudo netplan apply")));
+  EXPECT_THAT(sample::remedies(findings), AllOf(HasSubstr("sudo ip address add 192.168.101.10/24 dev enP2p1s0f0np0"),
+                                                HasSubstr("| sudo tee /etc/netplan/90-roce-enP2p1s0f0np0-address.yaml"),
+                                                HasSubstr("sudo netplan apply")));
+}
+
+TEST(Net001, KeepsTheAddressWithWhateverManagesTheNode) {
+  struct Case {
+    const char* manager;
+    const char* file;
+    const char* command;
+  };
+  for (const Case& item :
+       {Case{"systemd-networkd", "/etc/systemd/network/20-cx7.network",
+             "printf '[Network]\\nAddress=192.168.101.10/24\\n' | sudo tee "
+             "/etc/systemd/network/20-cx7.network.d/90-address.conf"},
+        Case{"NetworkManager", "/etc/NetworkManager/system-connections/cx7.nmconnection",
+             "sudo nmcli connection add type ethernet ifname enP2p1s0f0np0"},
+        Case{"ifupdown", "/etc/network/interfaces", "| sudo tee /etc/network/interfaces.d/enP2p1s0f0np0"}}) {
+    facts::NodeFacts node = sample::gb10();
+    sample::remove_ipv4(node, "roceP2p1s0f0");
+    sample::netdev(node, "enP2p1s0f0np0").persistent =
+        std::vector<facts::PersistentConfig>{{item.file, item.manager, 9000, {}}};
+    EXPECT_THAT(sample::remedies(sample::run("ROCE-NET-001", node)), HasSubstr(item.command)) << item.manager;
+  }
 }
 
 TEST(Net001, TellsAContainerToWorkOnTheHost) {
