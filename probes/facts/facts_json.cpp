@@ -387,6 +387,7 @@ std::string parse_error_in_words(const std::string& message) {
   std::string_view last_read;
   if (const auto last = rest.find("; last read: "); last != std::string_view::npos) {
     last_read = rest.substr(last + 2);
+    last_read = last_read.substr(0, last_read.find("; expected "));
     rest = rest.substr(0, last);
   } else if (const auto expected = rest.find("; expected "); expected != std::string_view::npos) {
     rest = rest.substr(0, expected);

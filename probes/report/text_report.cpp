@@ -572,14 +572,25 @@ class Report {
     remedy(group);
   }
 
+  /// "rocep1s0f0: libibverbs has ...", without the subject where the title names it.
+  static std::string said_of(const Finding& finding) {
+    const std::string first_subject = finding.subject.substr(0, finding.subject.find(", "));
+    const bool named = finding.subject == "node" || finding.title.find(first_subject) != std::string::npos;
+    return named ? finding.title : fmt::format("{}: {}", finding.subject, finding.title);
+  }
+
   void all_checks() {
     blank();
-    text::Table table({{"CHECK"}, {"RESULT"}, {"SUBJECT"}, {""}});
+    constexpr int head = 8 + 2 + 12 + 2;
+    out_ += style_.paint(Tone::faint, "RESULT    CHECK") + '\n';
     for (const Finding& finding : report_.findings) {
-      table.add_row(
-          {{finding.id}, {word_of(finding.severity), tone_of(finding.severity)}, {finding.subject}, {finding.title}});
+      const auto lines = text::wrap(said_of(finding), options_.width, head, head);
+      const std::string word = word_of(finding.severity);
+      out_ += style_.paint(tone_of(finding.severity), word) + std::string(10 - word.size(), ' ') +
+              fmt::format("{:<12}  ", finding.id) +
+              lines.front().substr(std::min<std::size_t>(head, lines.front().size())) + '\n';
+      for (std::size_t i = 1; i < lines.size(); ++i) out_ += lines[i] + '\n';
     }
-    out_ += table.render(style_, options_.width);
   }
 
   // ---- the end ----
