@@ -28,6 +28,7 @@ constexpr std::string_view cache_magic = "glibc-ld.so.cache1.1";
 constexpr std::size_t largest_cache_bytes = 32U << 20;
 constexpr std::size_t largest_rodata_bytes = 256U << 20;
 constexpr std::size_t longest_text = 64;
+constexpr std::size_t most_texts = 64;
 
 struct CacheHeader {
   char magic[20];
@@ -174,14 +175,16 @@ std::optional<std::string> find_library(std::string_view name, std::string_view 
   return std::nullopt;
 }
 
-std::optional<std::string> text_after(const std::string& path, std::string_view marker) {
+std::vector<std::string> texts_after(const std::string& path, std::string_view marker) {
+  std::vector<std::string> texts;
+  if (marker.empty()) return texts;
   const Mapping mapping(path);
   const std::string_view data = section(mapping.bytes(), ".rodata").substr(0, largest_rodata_bytes);
-  if (marker.empty() || data.size() < marker.size()) return std::nullopt;
-  const void* found = memmem(data.data(), data.size(), marker.data(), marker.size());
-  if (found == nullptr) return std::nullopt;
-  const auto offset = static_cast<std::size_t>(static_cast<const char*>(found) - data.data());
-  return std::string(text_at(data, offset + marker.size()).substr(0, longest_text));
+  for (std::size_t found = data.find(marker); found != std::string_view::npos && texts.size() < most_texts;
+       found = data.find(marker, found + marker.size())) {
+    texts.emplace_back(text_at(data, found + marker.size()).substr(0, longest_text));
+  }
+  return texts;
 }
 
 }  // namespace rocekit::dynlib

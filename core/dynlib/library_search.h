@@ -17,8 +17,8 @@ std::vector<std::string> paths_in_ld_cache(std::string_view cache, std::string_v
 /// process's architecture count. nullopt: not found.
 std::optional<std::string> find_library(std::string_view name, std::string_view ld_library_path);
 
-/// The text that follows the first `marker` in a library's read-only data (section .rodata, ELF64), up to a NUL or
-/// 64 characters. Device code, which makes such libraries large, is not read.
-std::optional<std::string> text_after(const std::string& path, std::string_view marker);
+/// What follows each `marker` in a library's read-only data (section .rodata, ELF64): each up to a NUL or 64
+/// characters, 64 texts at most. Device code, which makes such libraries large, is not read.
+std::vector<std::string> texts_after(const std::string& path, std::string_view marker);
 
 }  // namespace rocekit::dynlib

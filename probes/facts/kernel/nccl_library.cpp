@@ -47,9 +47,11 @@ Fact<std::string> version_of(const std::string& path) {
     std::string version = leading_version(std::string_view(name).substr(prefix.size()));
     if (!version.empty()) return version;
   }
-  const auto banner = dynlib::text_after(path, "NCCL version ");
-  std::string version = banner ? leading_version(*banner) : "";
-  if (!version.empty()) return version;
+  // Other sentences begin alike: "Mismatched NCCL version detected".
+  for (const std::string& text : dynlib::texts_after(path, "NCCL version ")) {
+    std::string version = leading_version(text);
+    if (!version.empty()) return version;
+  }
   return Missing{Why::malformed, path + ": holds no text \"NCCL version ...\""};
 }
 

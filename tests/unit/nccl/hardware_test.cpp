@@ -25,6 +25,7 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 
 /// In this program's read-only data, for the test that looks for it there.
+[[gnu::used]] const char nccl_other_text[] = "Mismatched NCCL version detected";
 [[gnu::used]] const char nccl_banner[] = "NCCL version 9.87.6+cuda1.2";
 
 class Directory {
@@ -106,17 +107,18 @@ TEST(LibrarySearch, TakesLdLibraryPathFirstAndOnlyLibrariesOfThisArchitecture) {
             (second.path() / "libc.so.6").string());
 }
 
-TEST(LibrarySearch, ReadsTextOfReadOnlyData) {
+TEST(LibrarySearch, ReadsTextsOfReadOnlyData) {
   ASSERT_EQ(std::strlen(nccl_banner), 27U);
-  EXPECT_EQ(dynlib::text_after("/proc/self/exe", "NCCL version 9"), ".87.6+cuda1.2");
-  EXPECT_FALSE(dynlib::text_after("/nonexistent", "NCCL version "));
+  EXPECT_THAT(dynlib::texts_after("/proc/self/exe", "NCCL version "), testing::Contains("9.87.6+cuda1.2"));
+  EXPECT_THAT(dynlib::texts_after("/nonexistent", "NCCL version "), IsEmpty());
+  EXPECT_THAT(dynlib::texts_after("/proc/self/exe", ""), IsEmpty());
   const Directory directory;
   directory.write("empty", "");
   directory.write("short",
                   "\x7f"
                   "ELF");
-  EXPECT_FALSE(dynlib::text_after((directory.path() / "empty").string(), "NCCL version "));
-  EXPECT_FALSE(dynlib::text_after((directory.path() / "short").string(), "NCCL version "));
+  EXPECT_THAT(dynlib::texts_after((directory.path() / "empty").string(), "NCCL version "), IsEmpty());
+  EXPECT_THAT(dynlib::texts_after((directory.path() / "short").string(), "NCCL version "), IsEmpty());
 }
 
 TEST(NcclLibrary, IsTheOneThatVllmNamesWithItsVersionFromTheRealFilesName) {
