@@ -31,6 +31,7 @@ std::string value_of(const Environment& environment, const char* name) {
 
 /// "2.28.9" at the start of "2.28.9+cuda13.0"; empty when it is no version.
 std::string leading_version(std::string_view text) {
+  if (text.empty() || std::isdigit(static_cast<unsigned char>(text.front())) == 0) return "";
   const auto end = std::find_if_not(text.begin(), text.end(),
                                     [](unsigned char letter) { return std::isdigit(letter) != 0 || letter == '.'; });
   const std::string_view version = text.substr(0, static_cast<std::size_t>(end - text.begin()));
