@@ -14,8 +14,13 @@ target_include_directories(rocekit_options INTERFACE ${PROJECT_SOURCE_DIR})
 target_compile_options(rocekit_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion
                        -Wnon-virtual-dtor -Woverloaded-virtual)
 if(ROCEKIT_WERROR)
-  # GCC sees uninitialised members in empty std::optionals, differently in each version and at each optimisation level.
-  target_compile_options(rocekit_options INTERFACE -Werror -Wno-error=maybe-uninitialized)
+  target_compile_options(rocekit_options INTERFACE -Werror)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
+    # What GCC's optimiser suspects of std::string and std::optional differs in each version and at each level, and is mostly
+    # its own bug (GCC 105651 for -Wrestrict): seen, but no reason to end a build.
+    target_compile_options(rocekit_options INTERFACE -Wno-error=maybe-uninitialized -Wno-error=restrict -Wno-error=array-bounds
+                           -Wno-error=stringop-overflow -Wno-error=stringop-overread)
+  endif()
 endif()
 if(ROCEKIT_SANITIZE)
   target_compile_options(rocekit_options INTERFACE -fsanitize=${ROCEKIT_SANITIZE} -fno-omit-frame-pointer
