@@ -242,6 +242,13 @@ TEST(Rails, JoinSocketDirectHalvesOfOtherFunctionNumbersByTheirSwitch) {
   EXPECT_THAT(find_rails(node), SizeIs(1));
 }
 
+TEST(Rails, TellPortsApartByTheEndOfTheNetdevsName) {
+  NodeFacts node;
+  add_roce(node, "mlx5_0", "0000:05:00.0", "a088:c203:00aa:0001", "ens1np0", 200);
+  add_roce(node, "mlx5_1", "0000:82:00.0", "a088:c203:00aa:0001", "ens2np1", 200);
+  EXPECT_THAT(find_rails(node), SizeIs(2));
+}
+
 TEST(Rails, KeepVirtualFunctionsApart) {
   NodeFacts node;
   add_roce(node, "mlx5_0", "0000:18:00.2", "a088:c203:00aa:0001", "eth0", 200);
