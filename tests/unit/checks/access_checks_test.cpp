@@ -115,6 +115,8 @@ TEST(Acc003, WarnsBelowHalfOfMemoryOnly) {
   EXPECT_EQ(sample::worst(findings), Severity::warning);
   EXPECT_THAT(sample::remedies(findings),
               AllOf(HasSubstr("ulimit -l unlimited"), HasSubstr("/etc/security/limits.d/")));
+  node.process.memlock = facts::Memlock{*node.host.memory_total_bytes / 2 - 1, std::nullopt};
+  EXPECT_EQ(sample::worst(sample::run("ROCE-ACC-003", node)), Severity::warning);
   node.process.memlock = facts::Memlock{*node.host.memory_total_bytes / 2, std::nullopt};
   EXPECT_EQ(sample::worst(sample::run("ROCE-ACC-003", node)), Severity::ok);
 }

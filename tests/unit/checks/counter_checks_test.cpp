@@ -81,6 +81,17 @@ TEST(Ctr001, WarnsBeyondTheRateOfItsOwnDirection) {
   }
 }
 
+TEST(Ctr001, ComparesReceivedWithReceivedAndSentWithSent) {
+  facts::NodeFacts node = sample::gb10();
+  facts::Counters& counters = sample::port(node, "rocep1s0f0").counters.value();
+  counters["port_rcv_packets"] = 1000000;
+  counters["port_xmit_packets"] = 1000000000;
+  set_hw(node, "rocep1s0f0", "packet_seq_err", 1000);
+  EXPECT_EQ(sample::worst(sample::run("ROCE-CTR-001", node)), Severity::ok);
+  set_hw(node, "rocep1s0f0", "out_of_sequence", 1000);
+  EXPECT_EQ(sample::worst(sample::run("ROCE-CTR-001", node)), Severity::warning);
+}
+
 TEST(Ctr001, NeedsAHundredEvents) {
   facts::NodeFacts node = sample::gb10();
   facts::Counters& counters = sample::port(node, "rocep1s0f0").counters.value();

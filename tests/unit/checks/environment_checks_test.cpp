@@ -213,6 +213,12 @@ TEST(Env004, WantsAllRailsOfOneRateAndNoSlowerCard) {
   EXPECT_EQ(sample::worst(sample::run("ROCE-ENV-004", node)), Severity::ok);
 }
 
+TEST(Env004, ProposesAnExactListWhereAPrefixWouldMatchMore) {
+  facts::NodeFacts node = server(11, true);
+  sample::set_env(node, "NCCL_IB_HCA", "mlx5_0");
+  EXPECT_THAT(sample::remedies(sample::run("ROCE-ENV-004", node)), HasSubstr("export NCCL_IB_HCA='=mlx5_0,mlx5_1,"));
+}
+
 TEST(Env004, DoesNotWantTheSecondCageOfGb10) {
   facts::NodeFacts node = with_env("NCCL_IB_HCA", "rocep1s0f0,roceP2p1s0f0");
   for (const char* name : {"rocep1s0f1", "roceP2p1s0f1"}) {
@@ -248,6 +254,9 @@ TEST(Env005, WarnsOfWifiVpnBridgesAndLoopback) {
     EXPECT_EQ(sample::worst(sample::run("ROCE-ENV-005", node)), Severity::warning) << name;
   }
   EXPECT_EQ(sample::worst(sample::run("ROCE-ENV-005", with_env("NCCL_SOCKET_IFNAME", "=lo"))), Severity::warning);
+  facts::NodeFacts renamed = with_env("NCCL_SOCKET_IFNAME", "enP7s7");
+  sample::netdev(renamed, "enP7s7").type = std::string("wifi");
+  EXPECT_EQ(sample::worst(sample::run("ROCE-ENV-005", renamed)), Severity::warning);
 }
 
 TEST(Env005, JudgesNcclsOwnChoiceWhenUnset) {

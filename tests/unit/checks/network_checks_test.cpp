@@ -207,7 +207,9 @@ TEST(Net003, AcceptsARouteThatLosesByMetric) {
 TEST(Net003, IsUnknownWithoutRoutes) {
   facts::NodeFacts node = sample::gb10();
   node.routes = Missing{Why::failed, "RTM_GETROUTE: timed out"};
-  EXPECT_EQ(sample::worst(sample::run("ROCE-NET-003", node)), Severity::unknown);
+  const auto findings = sample::run("ROCE-NET-003", node);
+  EXPECT_EQ(sample::worst(findings), Severity::unknown);
+  EXPECT_THAT(sample::text_of(findings), HasSubstr("the routes of this node could not be read"));
 }
 
 }  // namespace
