@@ -40,17 +40,21 @@ bool is_secret_key(std::string_view key) {
 /// Lines "key = value", "key: value" or "key value" whose key names a secret lose the value.
 std::string without_secret_lines(std::string_view text) {
   std::string result;
+  bool is_first = true;
   // Lines nested deeper than a secret key belong to it.
   std::size_t secret_indent = std::string_view::npos;
-  while (!text.empty()) {
+  for (bool is_last = false; !is_last;) {
     const std::size_t end = std::min(text.find('\n'), text.size());
     const std::string_view line = text.substr(0, end);
+    is_last = end == text.size();
     text.remove_prefix(std::min(end + 1, text.size()));
     const std::size_t indent = std::min(line.find_first_not_of(" \t-"), line.size());
     const std::string_view content = line.substr(indent);
     const std::size_t key_end = content.find_first_of(" \t=:{");
     if (secret_indent != std::string_view::npos && (indent > secret_indent || content.empty())) continue;
     secret_indent = std::string_view::npos;
+    if (!is_first) result += '\n';
+    is_first = false;
     const bool secret = is_secret_key(content.substr(0, key_end));
     // A flow mapping holds its secrets behind its own key.
     const bool hidden =
@@ -66,7 +70,6 @@ std::string without_secret_lines(std::string_view text) {
     } else {
       result.append(line);
     }
-    if (!text.empty()) result += '\n';
   }
   return result;
 }

@@ -1,6 +1,7 @@
 // read_node over small trees.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include "core/error.h"
 #include "probes/facts/read_node.h"
@@ -266,6 +267,15 @@ TEST_F(Node, NetdevsKnowTheirRdmaDevice) {
   EXPECT_EQ(eth0.addresses.missing().why, Why::not_read);
 }
 
+TEST_F(Node, ANetdevThatDoesNotTellItsStateIsRunningWhileItIsUp) {
+  machine.file(netdev + "/operstate", "unknown");
+  EXPECT_TRUE(read().netdevs.at(0).running.is(true)) << "loopback and tun";
+  machine.file(netdev + "/operstate", "down");
+  EXPECT_TRUE(read().netdevs.at(0).running.is(false));
+  machine.file(netdev + "/operstate", "up").file(netdev + "/flags", "0x1002");
+  EXPECT_TRUE(read().netdevs.at(0).running.is(false)) << "administratively down";
+}
+
 TEST_F(Node, NetlinksAnswersDescribeTheNetdev) {
   NetdevAnswers eth0;
   eth0.name = "eth0";
@@ -464,6 +474,13 @@ TEST(LoadAnswers, RefusesWhatIsMalformed) {
   EXPECT_THAT(refusal(std::string(100000, '[')), HasSubstr("nested more than 64 levels"));
   EXPECT_THAT(refusal(R"({"hostname": 3})"), HasSubstr("hostname"));
   EXPECT_THAT(refusal(std::string("\xff\xfe{", 3)), HasSubstr("not JSON"));
+}
+
+TEST(LoadAnswers, AFifoDoesNotBlock) {
+  TemporaryTree machine;
+  machine.directory("/sys");
+  ASSERT_EQ(::mkfifo(machine.at("/facts-extra.json").c_str(), 0600), 0);
+  EXPECT_THROW(load_answers(FileTree::open(machine.root())), InputError);
 }
 
 TEST(ReadNode, RealMachinesOfOtherArchitectures) {
