@@ -277,7 +277,10 @@ TEST(Persistence, OfAnMtuThatNoFileSetsIsAWarningWithANetplanFile) {
 TEST(Persistence, OfAFileWithAnotherValueNamesTheFile) {
   NodeFacts node = sample::gb10();
   sample::netdev(node, "enp1s0f0np0").persistent.value()[0].mtu = 1500;
-  EXPECT_THAT(text_of(run("ROCE-CFG-001", node)), HasSubstr("/etc/netplan/40-cx7.yaml sets 1500"));
+  // A second file would contradict the first.
+  EXPECT_THAT(text_of(run("ROCE-CFG-001", node)), AllOf(HasSubstr("/etc/netplan/40-cx7.yaml sets 1500"),
+                                                        HasSubstr("in /etc/netplan/40-cx7.yaml, set \"mtu: 9000\""),
+                                                        Not(HasSubstr("tee /etc/netplan/90-roce"))));
 }
 
 TEST(Persistence, SpeaksTheWordsOfTheNodesNetworkManager) {
