@@ -93,7 +93,6 @@ constexpr std::array rules{
     Rule{"process.memlock.soft_bytes", Weight::matters, "memory registration fails where the limit is lower"},
     Rule{"process.rdma_cm_openable", Weight::matters, "librdmacm cannot connect where rdma_cm is not there"},
     Rule{"process.settings[]", Weight::matters, why_settings},
-    Rule{"process.settings[].value", Weight::matters, why_settings},
 
     Rule{"nccl.net", Weight::matters, "one side will carry NCCL's traffic over another network: it hangs or crawls"},
     Rule{"nccl.hcas", Weight::matters,
@@ -163,7 +162,11 @@ std::string words_of(bool value) { return value ? "yes" : "no"; }
 std::string words_of(facts::DeviceKind kind) { return facts::to_string(kind); }
 template <class T>
 requires(std::is_arithmetic_v<T> && !std::is_same_v<T, bool>) std::string words_of(T value) {
-  return fmt::format("{}", value);
+  if constexpr (std::is_floating_point_v<T>) {
+    return fmt::format("{:.5g}", value);
+  } else {
+    return fmt::format("{}", value);
+  }
 }
 
 std::string words_of(const Missing& missing) {
@@ -255,17 +258,17 @@ class Flattener {
  private:
   template <class T>
   void add_struct(const T& value, Position at) {
-    if (!at.path.empty()) {
-      put(at, "there");
-      at.element = at.path;
-    }
+    std::string text = "there";
     if constexpr (std::is_same_v<T, facts::Netdev>) {
       if (value.rdma_device) at.pattern = "rdma_netdevs[]";
-      leaves_[at.path].pattern = at.pattern;
     }
     if constexpr (std::is_same_v<T, facts::Setting>) {
       at.setting = value.name;
-      leaves_[at.path].setting = value.name;
+      text = words_of(value.value);
+    }
+    if (!at.path.empty()) {
+      put(at, std::move(text));
+      at.element = at.path;
     }
     describe(value, [&](const char* name, const auto& field) {
       const std::string_view field_name = name;
@@ -273,6 +276,7 @@ class Flattener {
       if (field_name == "nccl_env") return;
       // The key of the element; a second copy of a difference in presence.
       if (field_name == "name" && !std::is_same_v<T, facts::Gpu>) return;
+      if (field_name == "value" && std::is_same_v<T, facts::Setting>) return;
       add(field, at.member(field_name));
     });
     if constexpr (std::is_same_v<T, facts::Port>) add_ipv4_gid(value, at);

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <cctype>
 #include <filesystem>
@@ -12,8 +13,6 @@
 #include "core/text/utf8.h"
 #include "probes/report/check_pages.h"
 #include "tools/roce-probe/commands.h"
-
-#include <unistd.h>
 
 namespace rocekit::probe {
 

@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <charconv>
+#include <locale>
 #include <map>
+#include <sstream>
 #include <utility>
 
 #include "core/text/near_words.h"
@@ -28,7 +31,7 @@ std::string in_quotes(std::string_view word) {
 
 template <class T>
 std::optional<T> parse_number(const std::string& word) {
-  // from_chars of floating point is missing in clang 14's libc++; the stream of a double reads "0x10" and "inf" as 0.
+  // Hexadecimal numbers, infinities and signs are no rates, whatever the conversion thinks of them.
   T value{};
   if constexpr (std::is_integral_v<T>) {
     const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), value);

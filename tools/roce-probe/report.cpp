@@ -10,9 +10,7 @@
 
 #include "core/error.h"
 #include "core/io/user_files.h"
-#include "core/text/near_words.h"
 #include "core/text/table.h"
-#include "core/text/utf8.h"
 #include "probes/facts/facts_json.h"
 #include "probes/facts/file_tree.h"
 #include "probes/facts/read_node.h"

@@ -92,6 +92,18 @@ TEST(Compare, AccessMemlockAndSettingsMatter) {
               IsEmpty());
 }
 
+TEST(Compare, SettingShowsItsValueOnEachSide) {
+  facts::NodeFacts other = gb10();
+  checks::sample::set_env(other, "NCCL_SOCKET_IFNAME", "enP7s7");
+  checks::sample::set_env(other, "NCCL_PROTO", "LL");
+  const auto differences = compare(gb10(), other);
+  ASSERT_GE(differences.size(), 2U);
+  EXPECT_EQ(differences[0].where + ": " + differences[0].a + " / " + differences[0].b,
+            "process.settings[NCCL_PROTO]: none / LL");
+  EXPECT_EQ(differences[1].where + ": " + differences[1].a + " / " + differences[1].b,
+            "process.settings[NCCL_SOCKET_IFNAME]: enp1s0f0np0 / enP7s7");
+}
+
 TEST(Compare, BeingRefusedTheDeviceNodeIsADifferenceNotAGap) {
   EXPECT_THAT(that_matter([](auto& node) {
                 checks::sample::device(node, "rocep1s0f1").uverbs.value().openable =
@@ -134,11 +146,11 @@ TEST(Compare, ValueThatMattersAndWasNotReadIsNotCalledEqual) {
 
 TEST(Compare, WhatOnlyAnOpenDeviceTellsFollowsFromItsNode) {
   EXPECT_THAT(that_matter([](auto& node) {
-                auto& device = checks::sample::device(node, "rocep1s0f0");
+                auto& device = checks::sample::device(node, "rocep1s0f1");
                 device.uverbs.value().openable = facts::Missing{facts::Why::absent, "ENOENT"};
                 device.ports[0].active_mtu = facts::Missing{facts::Why::absent, "uverbs0"};
               }),
-              ElementsAre("devices[rocep1s0f0].uverbs.openable"));
+              ElementsAre("devices[rocep1s0f1].uverbs.openable"));
 }
 
 TEST(Compare, LongListsShowWhatOneSideHasAlone) {

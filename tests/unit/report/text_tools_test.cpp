@@ -22,6 +22,7 @@ TEST(Utf8, KeepsWellFormedText) {
 TEST(Utf8, ReplacesOverlongSurrogateAndTruncatedSequences) {
   const std::string mark = "\xEF\xBF\xBD";
   EXPECT_EQ(valid_utf8("\xC0\x80"), mark + mark);
+  EXPECT_EQ(valid_utf8("\xE0\x80\x80"), mark + mark + mark);
   EXPECT_EQ(valid_utf8("\xED\xA0\x80"), mark + mark + mark);
   EXPECT_EQ(valid_utf8("\xE2\x82"), mark + mark);
   EXPECT_EQ(valid_utf8("\xF5\x80\x80\x80"), mark + mark + mark + mark);
