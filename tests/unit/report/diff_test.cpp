@@ -46,8 +46,10 @@ TEST(Compare, MtuMattersAndSaysWhy) {
   EXPECT_THAT(differences[0].why, HasSubstr("smaller MTU"));
 }
 
-TEST(Compare, MtuOfTheLanDoesNotMatter) {
-  EXPECT_THAT(that_matter([](auto& node) { checks::sample::netdev(node, "enP7s7").mtu = 9000; }), IsEmpty());
+TEST(Compare, MtuOfTheLanIsExpectedToDiffer) {
+  facts::NodeFacts other = gb10();
+  checks::sample::netdev(other, "enP7s7").mtu = 9000;
+  EXPECT_THAT(places(compare(gb10(), other), Weight::expected), ElementsAre("netdevs[enP7s7].mtu"));
 }
 
 TEST(Compare, AddressesSerialNumbersAndCountersAreExpected) {
@@ -88,8 +90,16 @@ TEST(Compare, AccessMemlockAndSettingsMatter) {
               ElementsAre("process.memlock.soft_bytes"));
   EXPECT_THAT(that_matter([](auto& node) { checks::sample::set_env(node, "NCCL_PROTO", "LL"); }),
               ElementsAre("process.settings[NCCL_PROTO]"));
-  EXPECT_THAT(that_matter([](auto& node) { checks::sample::set_env(node, "VLLM_HOST_IP", "192.168.100.11"); }),
-              IsEmpty());
+}
+
+TEST(Compare, SettingsThatDifferByNatureOrAreNotNcclsDoNotMatter) {
+  facts::NodeFacts other = gb10();
+  checks::sample::set_env(other, "NCCL_DEBUG", "INFO");
+  checks::sample::set_env(other, "VLLM_HOST_IP", "192.168.100.11");
+  checks::sample::set_env(other, "GLOO_SOCKET_IFNAME", "enp1s0f0np0");
+  const auto differences = compare(gb10(), other);
+  EXPECT_THAT(places(differences, Weight::matters), IsEmpty());
+  EXPECT_THAT(places(differences, Weight::noted), ElementsAre("process.settings[GLOO_SOCKET_IFNAME]"));
 }
 
 TEST(Compare, SettingShowsItsValueOnEachSide) {
@@ -145,12 +155,14 @@ TEST(Compare, ValueThatMattersAndWasNotReadIsNotCalledEqual) {
 }
 
 TEST(Compare, WhatOnlyAnOpenDeviceTellsFollowsFromItsNode) {
-  EXPECT_THAT(that_matter([](auto& node) {
-                auto& device = checks::sample::device(node, "rocep1s0f1");
-                device.uverbs.value().openable = facts::Missing{facts::Why::absent, "ENOENT"};
-                device.ports[0].active_mtu = facts::Missing{facts::Why::absent, "uverbs0"};
-              }),
-              ElementsAre("devices[rocep1s0f1].uverbs.openable"));
+  facts::NodeFacts closed = gb10();
+  auto& device = checks::sample::device(closed, "rocep1s0f1");
+  device.uverbs.value().openable = facts::Missing{facts::Why::absent, "ENOENT"};
+  device.vendor_id = device.ports[0].active_mtu = facts::Missing{facts::Why::absent, "uverbs0"};
+  for (const auto& differences : {compare(gb10(), closed), compare(closed, gb10())}) {
+    ASSERT_EQ(differences.size(), 1U);
+    EXPECT_EQ(differences[0].where, "devices[rocep1s0f1].uverbs.openable");
+  }
 }
 
 TEST(Compare, LongListsShowWhatOneSideHasAlone) {

@@ -47,6 +47,10 @@ TEST(Wrap, LongWordsStayWhole) {
               ElementsAre("see", "  /sys/class/net/enp1s0f0np0/mtu", "  now"));
 }
 
+TEST(Wrap, LongFirstWordMakesNoEmptyLine) {
+  EXPECT_THAT(wrap("/a/long/path x", 5, 2, 2), ElementsAre("  /a/long/path", "  x"));
+}
+
 TEST(Wrap, BlanksAreKeptInsideALineAndDroppedWhereItBreaks) {
   EXPECT_THAT(wrap("one  (two)", 20), ElementsAre("one  (two)"));
   EXPECT_THAT(wrap("one two  (three)", 10, 0, 2), ElementsAre("one two", "  (three)"));
