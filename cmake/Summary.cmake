@@ -9,7 +9,7 @@ endfunction()
 
 message(STATUS "rocekit ${PROJECT_VERSION} (${ROCEKIT_COMMIT}), ${CMAKE_BUILD_TYPE} build in ${CMAKE_BINARY_DIR}")
 message(STATUS "  tools: roce-probe")
-rocekit_summary_line("hwloc" "${HWLOC_FOUND}" "no core kinds and no cores near a device in the report (libhwloc-dev)")
+rocekit_summary_line("hwloc" "${HWLOC_FOUND}" "the topology of this node is not read: no core kinds, no cores near a device (libhwloc-dev); saved nodes keep theirs")
 rocekit_summary_line("CUDA headers" "${CUDA_INCLUDE_DIR}" "nothing today: the driver's functions are declared by the tools and loaded at run time")
 rocekit_summary_line("NCCL header" "${NCCL_INCLUDE_DIR}" "nothing today: no tool calls NCCL yet (libnccl-dev)")
 rocekit_summary_line("MPI" "${MPI_CXX_FOUND}" "nothing today: no tool starts under mpirun yet; the lab's mpirun needs openmpi-bin in the nodes (libopenmpi-dev)")

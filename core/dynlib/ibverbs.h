@@ -7,6 +7,9 @@
 
 #include <infiniband/verbs.h>
 
+#include <sys/types.h>
+
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -35,6 +38,7 @@ class Ibverbs {
     bind(close_device, "ibv_close_device");
     bind(query_device, "ibv_query_device");
     bind(query_port_exported, "ibv_query_port");
+    query_gid_table_exported = library_.function<QueryGidTable>("_ibv_query_gid_table");
   }
 
   explicit operator bool() const { return library_ && error_.empty(); }
@@ -61,7 +65,16 @@ class Ibverbs {
     return query_port_exported(context, port, attributes);
   }
 
+  /// As ibv_query_gid_table: the number of valid entries of all ports, or -errno; -EOPNOTSUPP before rdma-core 32.
+  ssize_t query_gid_table(ibv_context* context, ibv_gid_entry* entries, std::size_t max_entries) const {
+    if (query_gid_table_exported == nullptr) return -EOPNOTSUPP;
+    return query_gid_table_exported(context, entries, max_entries, 0, sizeof *entries);
+  }
+
  private:
+  using QueryGidTable = ssize_t(ibv_context* context, ibv_gid_entry* entries, std::size_t max_entries,
+                                std::uint32_t flags, std::size_t entry_size);
+
   template <class Function>
   void bind(Function*& function, const char* name) {
     function = library_.function<Function>(name);
@@ -72,6 +85,7 @@ class Ibverbs {
   std::string error_;
   /// Fills the part of the struct that rdma-core's first versions had.
   int (*query_port_exported)(ibv_context* context, std::uint8_t port, ibv_port_attr* attributes) = nullptr;
+  QueryGidTable* query_gid_table_exported = nullptr;
 };
 
 }  // namespace rocekit::dynlib

@@ -42,9 +42,7 @@ Missing reason_of(const Node& node) {
 
 struct FileTree::State {
   State(std::unique_ptr<tree::Source> from, std::filesystem::path at, bool of_this_machine)
-      : source(std::move(from)), resolver(*source), root(std::move(at)), live(of_this_machine) {
-    resolver.keep_directories(!live);
-  }
+      : source(std::move(from)), resolver(*source), root(std::move(at)), live(of_this_machine) {}
 
   std::unique_ptr<tree::Source> source;
   tree::Resolver resolver;
@@ -215,7 +213,6 @@ void FileTree::start_recording() {
   state_->record = {};
   // What was resolved before would not be seen again.
   state_->resolver = tree::Resolver(*state_->source);
-  state_->resolver.keep_directories(true);
   state_->resolver.observe(
       [state = state_.get()](const std::string& path, const Node& node) { state->note(path, node); });
 }

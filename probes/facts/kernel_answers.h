@@ -104,6 +104,8 @@ struct VerbsPortAnswers {
   int number = 1;
   Fact<int> active_mtu;  ///< bytes
   Fact<int> max_mtu;     ///< bytes
+  Fact<std::vector<int>>
+      gid_indexes;  ///< GID table entries that are not empty: a table has up to 1024, most of them empty
   friend bool operator==(const VerbsPortAnswers&, const VerbsPortAnswers&) = default;
 };
 template <class Self, class Visitor>
@@ -112,6 +114,7 @@ void describe(Self& self, Visitor&& visit) {
   visit("number", self.number);
   visit("active_mtu", self.active_mtu);
   visit("max_mtu", self.max_mtu);
+  visit("gid_indexes", self.gid_indexes);
 }
 
 /// ibv_query_device and ibv_query_port, or why the device could not be opened.

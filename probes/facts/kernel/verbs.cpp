@@ -26,7 +26,29 @@ Fact<int> mtu_bytes(int code, std::string_view question) {
   return 128 << code;
 }
 
-VerbsPortAnswers ask_port(const Ibverbs& verbs, ibv_context& context, int number, const std::string& device) {
+/// The indexes of valid entries, by port.
+void ask_gid_indexes(const Ibverbs& verbs, ibv_context& context, std::size_t table_size, VerbsDeviceAnswers& device) {
+  std::vector<ibv_gid_entry> entries(table_size);
+  const ssize_t count = verbs.query_gid_table(&context, entries.data(), entries.size());
+  for (VerbsPortAnswers& port : device.ports) {
+    if (count < 0) {
+      port.gid_indexes =
+          missing_from_errno(static_cast<int>(-count), fmt::format("ibv_query_gid_table {}", device.name));
+      continue;
+    }
+    std::vector<int> indexes;
+    for (ssize_t i = 0; i < count; ++i) {
+      const ibv_gid_entry& entry = entries[static_cast<std::size_t>(i)];
+      if (entry.port_num == static_cast<std::uint32_t>(port.number))
+        indexes.push_back(static_cast<int>(entry.gid_index));
+    }
+    std::sort(indexes.begin(), indexes.end());
+    port.gid_indexes = std::move(indexes);
+  }
+}
+
+VerbsPortAnswers ask_port(const Ibverbs& verbs, ibv_context& context, int number, const std::string& device,
+                          std::size_t& gid_table_size) {
   VerbsPortAnswers port;
   port.number = number;
   const std::string question = fmt::format("ibv_query_port {}:{}", device, number);
@@ -39,6 +61,7 @@ VerbsPortAnswers ask_port(const Ibverbs& verbs, ibv_context& context, int number
   }
   port.active_mtu = mtu_bytes(attributes.active_mtu, question);
   port.max_mtu = mtu_bytes(attributes.max_mtu, question);
+  gid_table_size += static_cast<std::size_t>(std::max(attributes.gid_tbl_len, 0));
   return port;
 }
 
@@ -76,9 +99,11 @@ VerbsDeviceAnswers ask_device(const Ibverbs& verbs, ibv_device& device) {
   } else {
     answers.vendor_id = static_cast<int>(attributes.vendor_id);
     answers.vendor_part_id = static_cast<int>(attributes.vendor_part_id);
+    std::size_t gid_table_size = 0;
     for (int port = 1; port <= attributes.phys_port_cnt; ++port) {
-      answers.ports.push_back(ask_port(verbs, *context, port, name));
+      answers.ports.push_back(ask_port(verbs, *context, port, name, gid_table_size));
     }
+    ask_gid_indexes(verbs, *context, gid_table_size, answers);
   }
   verbs.close_device(context);
   return answers;

@@ -23,7 +23,8 @@ Fact<std::string> read_type(const FileTree& tree, const std::string& path, const
 
 }  // namespace
 
-void read_gids(const FileTree& tree, const std::string& directory, Port& port) {
+void read_gids(const FileTree& tree, const std::string& directory, const Fact<std::vector<int>>& valid_indexes,
+               Port& port) {
   const Fact<std::vector<std::string>> names = list_names(tree, directory + "/gids");
   if (!names) {
     port.gid_table_size = names.missing();
@@ -36,7 +37,8 @@ void read_gids(const FileTree& tree, const std::string& directory, Port& port) {
   std::sort(indices.begin(), indices.end());
   port.gid_table_size = static_cast<int>(indices.size());
 
-  for (const int index : indices) {
+  // Hundreds of empty slots need not be opened one by one where libibverbs told which are not empty.
+  for (const int index : valid_indexes.value_or(indices)) {
     const std::string path = fmt::format("{}/gids/{}", directory, index);
     const Fact<std::string> text = tree.read(path);
     const auto bytes = text ? parse_gid(*text) : std::nullopt;

@@ -25,18 +25,40 @@ std::string lower_case(std::string_view text) {
   return lower;
 }
 
-/// Name -> path of the files of several directories; of equal names that of the first directory counts.
-std::map<std::string, std::string> collect(const FileTree& tree, const std::vector<const char*>& directories,
-                                           std::string_view ending, std::optional<Missing>& unreadable) {
-  std::map<std::string, std::string> files;
+struct Listing {
+  const char* directory;
+  std::vector<std::string> names;
+};
+
+/// The directories that exist, in the order given.
+std::vector<Listing> list_all(const FileTree& tree, const std::vector<const char*>& directories,
+                              std::optional<Missing>& unreadable) {
+  std::vector<Listing> listings;
   for (const char* directory : directories) {
-    const Fact<std::vector<std::string>> names = list_names(tree, directory);
-    if (!names && names.missing().why != Why::absent) unreadable = names.missing();
-    for (const std::string& name : names.value_or({})) {
-      if (ends_with(name, ending)) files.emplace(name, fmt::format("{}/{}", directory, name));
+    Fact<std::vector<std::string>> names = list_names(tree, directory);
+    if (names) {
+      listings.push_back({directory, std::move(names.value())});
+    } else if (names.missing().why != Why::absent) {
+      unreadable = names.missing();
+    }
+  }
+  return listings;
+}
+
+/// Name -> path of the files with this ending; of equal names that of the first directory counts.
+std::map<std::string, std::string> files_ending(const std::vector<Listing>& listings, std::string_view ending) {
+  std::map<std::string, std::string> files;
+  for (const Listing& listing : listings) {
+    for (const std::string& name : listing.names) {
+      if (ends_with(name, ending)) files.emplace(name, fmt::format("{}/{}", listing.directory, name));
     }
   }
   return files;
+}
+
+std::map<std::string, std::string> collect(const FileTree& tree, const std::vector<const char*>& directories,
+                                           std::string_view ending, std::optional<Missing>& unreadable) {
+  return files_ending(list_all(tree, directories, unreadable), ending);
 }
 
 Missing not_understood(const std::string& file, const char* manager) {
@@ -89,10 +111,11 @@ void NetworkConfiguration::read_netplan(const FileTree& tree) {
 }
 
 void NetworkConfiguration::read_networkd(const FileTree& tree) {
-  const std::vector<const char*> directories{"/etc/systemd/network", "/run/systemd/network", "/usr/lib/systemd/network",
-                                             "/lib/systemd/network"};
+  const std::vector<Listing> listings = list_all(
+      tree, {"/etc/systemd/network", "/run/systemd/network", "/usr/lib/systemd/network", "/lib/systemd/network"},
+      unreadable_);
   for (const char* ending : {".network", ".link", ".netdev"}) {
-    for (const auto& [name, path] : collect(tree, directories, ending, unreadable_)) {
+    for (const auto& [name, path] : files_ending(listings, ending)) {
       Fact<std::string> text = tree.read(path);
       if (!text) {
         unreadable_ = text.missing();
@@ -101,8 +124,10 @@ void NetworkConfiguration::read_networkd(const FileTree& tree) {
       // Drop-ins continue the file; the last one that sets an MTU is the file to name.
       std::string whole = *text;
       std::string file = path;
-      for (const char* directory : directories) {
-        const std::string drop_ins = fmt::format("{}/{}.d", directory, name);
+      for (const Listing& listing : listings) {
+        const std::string drop_in_directory = name + ".d";
+        if (std::find(listing.names.begin(), listing.names.end(), drop_in_directory) == listing.names.end()) continue;
+        const std::string drop_ins = fmt::format("{}/{}", listing.directory, drop_in_directory);
         for (const std::string& drop_in : list_names(tree, drop_ins).value_or({})) {
           const std::string drop_in_path = fmt::format("{}/{}", drop_ins, drop_in);
           const Fact<std::string> more = ends_with(drop_in, ".conf") ? tree.read(drop_in_path) : Fact<std::string>();

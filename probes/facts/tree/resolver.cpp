@@ -27,7 +27,7 @@ Node error_node(int error_number) { return {Kind::error, {}, missing_reason(erro
 Resolved Resolver::resolve(std::string_view path, LastLink last_link) {
   while (path.size() > 1 && path.back() == '/') path.remove_suffix(1);
   const std::size_t slash = path.rfind('/');
-  if (!keep_directories_ || slash == std::string_view::npos || slash == 0) return walk({}, path, last_link);
+  if (slash == std::string_view::npos || slash == 0) return walk({}, path, last_link);
 
   const std::string_view name = path.substr(slash + 1);
   if (name == "..") return walk({}, path, last_link);

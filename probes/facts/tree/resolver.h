@@ -29,15 +29,13 @@ class Resolver {
   /// Relative paths are taken from the root. Kind::error with ELOOP after 40 links, as the kernel does.
   Resolved resolve(std::string_view path, LastLink last_link);
   void observe(Observer observer) { observer_ = std::move(observer); }
-  /// Keeps what directories resolve to; for sources that do not change.
-  void keep_directories(bool keep) { keep_directories_ = keep; }
 
  private:
   Resolved walk(std::string current, std::string_view rest, LastLink last_link);
 
   Source* source_;
   Observer observer_;
-  bool keep_directories_ = false;
+  /// What directories resolve to, kept: one reading of a machine is one moment of it.
   std::unordered_map<std::string, Resolved> directories_;
 };
 
