@@ -195,6 +195,8 @@ void check_all_nodes(const NodeView& view, Verdicts& verdicts) {
 constexpr std::uint64_t mib = 1U << 20;
 /// NCCL registers some tens of MiB for its first channels alone.
 constexpr std::uint64_t memlock_needed_bytes = 64 * mib;
+/// NCCL's channels with their peers stay well below this; what registers more (KV caches) asks for no limit at all.
+constexpr std::uint64_t memlock_ample_bytes = 1ULL << 30;
 
 std::string show_limit(const std::optional<std::uint64_t>& bytes) {
   return bytes ? fmt::format("{} ({} bytes)", show_bytes(*bytes), *bytes) : "unlimited";
@@ -238,8 +240,7 @@ void check_memlock(const NodeView& view, Verdicts& verdicts) {
     return;
   }
   const std::uint64_t soft = *limit.soft_bytes;
-  const bool below_half = node.host.memory_total_bytes && soft < *node.host.memory_total_bytes / 2;
-  if (soft >= memlock_needed_bytes && !below_half) {
+  if (soft >= memlock_ample_bytes) {
     verdicts.ok("node", fmt::format("{} of memory may be locked", show_bytes(soft)), std::move(evidence_lines));
     return;
   }
@@ -271,9 +272,9 @@ void check_memlock(const NodeView& view, Verdicts& verdicts) {
         memlock_remedy(node, limit));
     return;
   }
-  evidence_lines.push_back(evidence("memory", show_bytes(*node.host.memory_total_bytes), "/proc/meminfo (MemTotal)"));
   verdicts.warning(
-      "node", fmt::format("{} of memory may be locked, less than half of it", show_bytes(soft)),
+      "node",
+      fmt::format("{} of memory may be locked, less than {}", show_bytes(soft), show_bytes(memlock_ample_bytes)),
       std::move(evidence_lines),
       "Enough for NCCL's own buffers. A server that registers its model's memory or its KV cache for RDMA (KV cache "
       "transfer, user buffer registration) can exceed it and then fails with \"Cannot allocate memory\" (errno 12).",
@@ -426,7 +427,7 @@ void check_gpu_direct(const NodeView& view, Verdicts& verdicts) {
         evidence("dma-buf of " + gpu_name(gpu), gpu.dma_buf_supported, "CU_DEVICE_ATTRIBUTE_DMA_BUF_SUPPORTED"));
   }
   if (without.empty()) return;
-  evidence_lines.push_back(evidence("nvidia_peermem", module ? "loaded" : "not loaded", "/proc/modules"));
+  evidence_lines.push_back(evidence("nvidia_peermem", module ? "loaded" : "not loaded", "/sys/module"));
   verdicts.warning(
       without.size() == 1 ? without.front() : "GPUs",
       fmt::format("GPUDirect RDMA is not available on {}", without.size() == 1 ? without.front() : join_words(without)),
@@ -460,8 +461,8 @@ constexpr Check checks[] = {
      "RDMA buffers must be locked in memory. Containers often start with a limit of 8 MiB: ibv_reg_mr, ibv_create_cq "
      "or ibv_create_qp then fail with \"Cannot allocate memory\" although memory is free. The limit counts inside the "
      "container, whatever the host allows. CAP_IPC_LOCK lifts it, except in rootless containers.",
-     "The soft limit of RLIMIT_MEMLOCK: below 64 MiB critical, below half of the node's memory warning, unless the "
-     "process has CAP_IPC_LOCK.",
+     "The soft limit of RLIMIT_MEMLOCK: below 64 MiB critical, below 1 GiB warning, unless the process has "
+     "CAP_IPC_LOCK.",
      "In a container: --ulimit memlock=-1:-1. On the host: a file in /etc/security/limits.d with \"* soft memlock "
      "unlimited\" and \"* hard memlock unlimited\", then log in again. For systemd services: LimitMEMLOCK=infinity.",
      true, check_memlock},

@@ -71,7 +71,7 @@ void explain_no_device(const NodeView& view, Verdicts& verdicts) {
   if (node.host.modules) {
     std::vector<std::string> loaded;
     for (const auto& [module, version] : *node.host.modules) loaded.push_back(module);
-    seen.push_back(evidence("RDMA modules loaded", loaded, "/proc/modules"));
+    seen.push_back(evidence("RDMA modules loaded", loaded, "/sys/module"));
   }
   if (node.process.netns_mode) {
     seen.push_back(evidence("RDMA network namespace mode", *node.process.netns_mode, "rdma system"));

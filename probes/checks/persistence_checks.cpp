@@ -90,6 +90,15 @@ void judge_persistent_mtu(const NodeView& view, Verdicts& verdicts) {
 
 // ---- ROCE-CFG-002 -------------------------------------------------------------------------------------------------
 
+/// These drivers choose the frequency by load under both of their governors, and "powersave" is the name of the normal
+/// one.
+bool powersave_follows_load(const facts::Host& host) {
+  const auto& drivers = host.cpu_frequency_drivers;
+  return drivers && std::all_of(drivers->begin(), drivers->end(), [](const std::string& driver) {
+           return driver == "intel_pstate" || driver == "amd-pstate-epp";
+         });
+}
+
 void judge_governor(const NodeView& view, Verdicts& verdicts) {
   const auto& governors = view.node.host.cpu_governors;
   const std::string source = "/sys/devices/system/cpu/cpu*/cpufreq/scaling_governor";
@@ -103,7 +112,15 @@ void judge_governor(const NodeView& view, Verdicts& verdicts) {
     return;
   }
   std::vector<Evidence> seen{evidence("frequency governors in use", *governors, source)};
-  if (std::find(governors->begin(), governors->end(), "powersave") == governors->end()) {
+  const bool powersave = std::find(governors->begin(), governors->end(), "powersave") != governors->end();
+  if (powersave && powersave_follows_load(view.node.host)) {
+    seen.push_back(evidence("frequency drivers", view.node.host.cpu_frequency_drivers,
+                            "/sys/devices/system/cpu/cpu*/cpufreq/scaling_driver"));
+    verdicts.ok(std::string(node_subject), "governor powersave, which follows the load with this driver",
+                std::move(seen));
+    return;
+  }
+  if (!powersave) {
     verdicts.ok(std::string(node_subject),
                 governors->empty() ? "no frequency governor is in use" : "frequency governor " + join(*governors, ", "),
                 std::move(seen));
@@ -132,7 +149,9 @@ constexpr std::array checks{
           "The frequency governor powersave lets cores clock down while they wait for the network. That adds to the "
           "latency of "
           "each small message.",
-          "Warning when any core's scaling governor is powersave. Skipped where there are no governors, as in virtual "
+          "Warning when any core's scaling governor is powersave, except with the drivers intel_pstate and "
+          "amd-pstate-epp, "
+          "where that governor follows the load. Skipped where there are no governors, as in virtual "
           "machines.",
           "sudo cpupower frequency-set -g performance.", false, judge_governor},
 };

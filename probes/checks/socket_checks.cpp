@@ -365,7 +365,9 @@ void check_framework_addresses(const NodeView& view, Verdicts& verdicts) {
     fabric.push_back(fmt::format("{} {}/{}", item.netdev->name, item.address.ip, item.address.prefix_length));
   }
   evidence_lines.push_back(evidence("the fabric", fabric, "ip -4 address show"));
-  remedy.emplace_back("# the same on the other node, with its own address; then restart Ray and the server");
+  remedy.emplace_back(
+      "# on the other node likewise: VLLM_HOST_IP and HOST_IP are its own address, the others name the head "
+      "node on both; then restart Ray and the server");
   verdicts.warning("node",
                    fmt::format("{} {} not point at the fabric", join_words(names), names.size() == 1 ? "does" : "do"),
                    std::move(evidence_lines),

@@ -77,8 +77,8 @@ Fact<std::string> read_disk_file(const std::string& path, std::size_t max_bytes,
     }
     content.append(buffer.data(), static_cast<std::size_t>(count));
     if (content.size() > max_bytes) return too_large;
-    // A file on disk is at its end when its size is reached. An attribute of sysfs claims a page and gives all that it has
-    // at once. Files of procfs tell no size and may come in pieces.
+    // A file on disk is at its end when its size is reached. An attribute of sysfs claims a page and gives all that it
+    // has at once. Files of procfs tell no size and may come in pieces.
     const bool short_of_buffer = static_cast<std::size_t>(count) < buffer.size();
     if (count == 0 || (status.st_size > 0 && short_of_buffer)) return content;
   }

@@ -530,7 +530,8 @@ struct Host {
   Fact<std::uint64_t> cma_free_bytes;
   Fact<std::uint64_t> hugepages_total;
   Fact<std::uint64_t> hugepage_size_bytes;
-  Fact<std::vector<std::string>> cpu_governors;  ///< distinct scaling governors in use
+  Fact<std::vector<std::string>> cpu_governors;          ///< distinct scaling governors in use
+  Fact<std::vector<std::string>> cpu_frequency_drivers;  ///< distinct scaling drivers: "intel_pstate", "cppc_cpufreq"
   friend bool operator==(const Host&, const Host&) = default;
 };
 template <class Self, class Visitor>
@@ -555,6 +556,7 @@ void describe(Self& self, Visitor&& visit) {
   visit("hugepages_total", self.hugepages_total);
   visit("hugepage_size_bytes", self.hugepage_size_bytes);
   visit("cpu_governors", self.cpu_governors);
+  visit("cpu_frequency_drivers", self.cpu_frequency_drivers);
 }
 
 /// RLIMIT_MEMLOCK; nullopt is unlimited.

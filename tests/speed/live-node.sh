@@ -27,6 +27,12 @@ for tool in ibv_devinfo rdma ip ethtool; do
   command -v "$tool" >/dev/null || die "$tool is not installed, so there is nothing to compare with (packages: ibverbs-utils iproute2 ethtool)."
 done
 
+# The commands lie on the node's own disk; in the lab the build tree is a network file system that is read anew each time.
+directory=$(mktemp -d)
+trap 'rm -rf "$directory"' EXIT
+cp "$probe" "$directory/"
+probe=$directory/${probe##*/}
+
 netdevs=()
 for device in /sys/class/infiniband/*; do
   [ -e "$device" ] || die "this node has no RDMA device; run it in the lab: lab/roce-lab run --node 1 -- $0"

@@ -167,6 +167,9 @@ class Parser {
     }
     const std::string name = word.substr(0, word.find('='));
     std::string sentence = fmt::format("unknown {} {}", option ? "option" : "command", in_quotes(name));
+    if (std::find(known.begin(), known.end(), name) != known.end()) {
+      return fmt::format("{} does not go with this command", name);
+    }
     const std::vector<std::string> near = text::near_words(name, known);
     if (!near.empty()) sentence += fmt::format(", did you mean {}?", fmt::join(near, " or "));
     return sentence;

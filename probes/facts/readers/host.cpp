@@ -110,23 +110,24 @@ Fact<std::uint64_t> from_meminfo(const Fact<std::string>& meminfo, const char* n
   return Missing{Why::malformed, fmt::format("/proc/meminfo: line {} holds no number of kB", name)};
 }
 
-Fact<std::vector<std::string>> read_governors(const FileTree& tree) {
+/// The distinct values of one file of all frequency policies.
+Fact<std::vector<std::string>> read_frequency_policies(const FileTree& tree, std::string_view file) {
   constexpr const char* directory = "/sys/devices/system/cpu/cpufreq";
   const Fact<std::vector<std::string>> policies = list_names(tree, directory);
   if (!policies) return policies.missing();
-  std::set<std::string> governors;
+  std::set<std::string> values;
   Missing reason{Why::absent, fmt::format("{}: no policy", directory)};
   for (const std::string& policy : *policies) {
     if (policy.substr(0, 6) != "policy") continue;
-    const Fact<std::string> governor = read_line(tree, fmt::format("{}/{}/scaling_governor", directory, policy));
-    if (governor) {
-      governors.insert(*governor);
+    const Fact<std::string> value = read_line(tree, fmt::format("{}/{}/{}", directory, policy, file));
+    if (value) {
+      values.insert(*value);
     } else {
-      reason = governor.missing();
+      reason = value.missing();
     }
   }
-  if (governors.empty()) return reason;
-  return std::vector<std::string>(governors.begin(), governors.end());
+  if (values.empty()) return reason;
+  return std::vector<std::string>(values.begin(), values.end());
 }
 
 /// The kernel's answer, or where a saved machine has none, the file of procfs that holds the same.
@@ -159,7 +160,8 @@ Host read_host(const FileTree& tree, const KernelAnswers& answers) {
   host.cma_free_bytes = from_meminfo(meminfo, "CmaFree");
   host.hugepages_total = from_meminfo(meminfo, "HugePages_Total");
   host.hugepage_size_bytes = from_meminfo(meminfo, "Hugepagesize");
-  host.cpu_governors = read_governors(tree);
+  host.cpu_governors = read_frequency_policies(tree, "scaling_governor");
+  host.cpu_frequency_drivers = read_frequency_policies(tree, "scaling_driver");
   return host;
 }
 

@@ -108,16 +108,16 @@ TEST(Acc003, IsCriticalBelow64MiB) {
   EXPECT_THAT(sample::remedies(findings), HasSubstr("podman run --ulimit memlock=-1:-1 ..."));
 }
 
-TEST(Acc003, WarnsBelowHalfOfMemoryOnly) {
+TEST(Acc003, WarnsBelowOneGibibyteOnly) {
   facts::NodeFacts node = sample::gb10();
   node.process.memlock = facts::Memlock{64U << 20, std::nullopt};
   const auto findings = sample::run("ROCE-ACC-003", node);
   EXPECT_EQ(sample::worst(findings), Severity::warning);
   EXPECT_THAT(sample::remedies(findings),
               AllOf(HasSubstr("ulimit -l unlimited"), HasSubstr("/etc/security/limits.d/")));
-  node.process.memlock = facts::Memlock{*node.host.memory_total_bytes / 2 - 1, std::nullopt};
+  node.process.memlock = facts::Memlock{(1ULL << 30) - 1, std::nullopt};
   EXPECT_EQ(sample::worst(sample::run("ROCE-ACC-003", node)), Severity::warning);
-  node.process.memlock = facts::Memlock{*node.host.memory_total_bytes / 2, std::nullopt};
+  node.process.memlock = facts::Memlock{1ULL << 30, std::nullopt};
   EXPECT_EQ(sample::worst(sample::run("ROCE-ACC-003", node)), Severity::ok);
 }
 

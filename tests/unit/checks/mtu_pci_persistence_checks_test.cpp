@@ -322,5 +322,14 @@ TEST(Governor, PowersaveIsAWarningWhereGovernorsAreSeen) {
   EXPECT_EQ(worst(run("ROCE-CFG-002", node)), Severity::skipped);
 }
 
+TEST(Governor, PowersaveOfDriversThatFollowTheLoadIsNormal) {
+  NodeFacts node = sample::gb10();
+  node.host.cpu_governors = std::vector<std::string>{"powersave"};
+  node.host.cpu_frequency_drivers = std::vector<std::string>{"intel_pstate"};
+  EXPECT_EQ(worst(run("ROCE-CFG-002", node)), Severity::ok);
+  node.host.cpu_frequency_drivers = std::vector<std::string>{"acpi-cpufreq", "intel_pstate"};
+  EXPECT_EQ(worst(run("ROCE-CFG-002", node)), Severity::warning);
+}
+
 }  // namespace
 }  // namespace rocekit::checks

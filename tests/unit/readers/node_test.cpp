@@ -72,7 +72,7 @@ class Node : public ::testing::Test {
     verbs.openable = true;
     verbs.vendor_id = 0x2c9;
     verbs.vendor_part_id = 4129;
-    verbs.ports = {{1, 4096, 4096}};
+    verbs.ports = {{1, 4096, 4096, {}}};
     answers.verbs_devices = std::vector<VerbsDeviceAnswers>{verbs};
   }
   void link_speed(const std::string& path, const char* speed, const char* width) {
@@ -127,6 +127,15 @@ TEST_F(Node, GidsAreReadInNumericOrderWithoutEmptyOnes) {
   EXPECT_EQ(one.gids[1].index, 10);
   EXPECT_TRUE(one.gids[1].type.is("RoCE v2"));
   EXPECT_EQ(one.gids[1].ipv4, "192.168.0.117");
+}
+
+TEST_F(Node, OnlyTheGidsThatLibibverbsCallsValidAreOpened) {
+  answers.verbs_devices.value().front().ports.front().gid_indexes = std::vector<int>{10};
+  machine.file(port + "/gids/1", "would be malformed");
+  const Port one = read_port();
+  EXPECT_TRUE(one.gid_table_size.is(3));
+  ASSERT_EQ(one.gids.size(), 1U);
+  EXPECT_EQ(one.gids[0].ipv4, "192.168.0.117");
 }
 
 TEST_F(Node, AGidThatIsNoGidMakesTheTableUnknown) {
@@ -393,6 +402,7 @@ TEST(ReadNode, Host) {
       .directory("/sys/module/ib_uverbs")
       .file("/sys/devices/system/cpu/cpufreq/policy0/scaling_governor", "performance\n")
       .file("/sys/devices/system/cpu/cpufreq/policy1/scaling_governor", "powersave\n")
+      .file("/sys/devices/system/cpu/cpufreq/policy1/scaling_driver", "intel_pstate\n")
       .file("/sys/devices/system/cpu/cpufreq/policy2/scaling_governor", "performance\n")
       .file("/proc/1/cgroup", "0::/init.scope\n");
   const Host host = read_node(FileTree::open(machine.root()), {}).host;
@@ -405,6 +415,7 @@ TEST(ReadNode, Host) {
   EXPECT_TRUE(host.nvidia_driver.is("580.95.05"));
   EXPECT_THAT(*host.modules, UnorderedElementsAre(Pair("mlx5_core", "24.10-1.1.4"), Pair("ib_uverbs", "")));
   EXPECT_THAT(*host.cpu_governors, ElementsAre("performance", "powersave"));
+  EXPECT_THAT(*host.cpu_frequency_drivers, ElementsAre("intel_pstate"));
   EXPECT_TRUE(host.container.is("none"));
 }
 
