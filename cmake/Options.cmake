@@ -9,6 +9,10 @@ set(CMAKE_CXX_EXTENSIONS OFF)
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 
+# A node is read once and judged once: code that runs once is fastest when it is small. Rooms that measure ask for -O3
+# themselves.
+set(CMAKE_CXX_FLAGS_RELEASE "-Os -DNDEBUG")
+
 add_library(rocekit_options INTERFACE)
 target_include_directories(rocekit_options INTERFACE ${PROJECT_SOURCE_DIR})
 target_compile_options(rocekit_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion

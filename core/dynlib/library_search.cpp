@@ -161,8 +161,8 @@ std::optional<std::string> find_library(std::string_view name, std::string_view 
     std::string path = std::string(directory) + "/" + std::string(name);
     if (is_library(path)) return path;
   }
-  for (std::string& path : paths_in_ld_cache(read_cache(), name)) {
-    if (is_library(path)) return std::move(path);
+  for (const std::string& path : paths_in_ld_cache(read_cache(), name)) {
+    if (is_library(path)) return path;
   }
   for (const char* directory : {"/lib/", "/usr/lib/"}) {
     std::string path = std::string(directory) + multiarch + "/" + std::string(name);

@@ -1,6 +1,11 @@
 #include "probes/facts/tree/live_source.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
 #include <cerrno>
+#include <optional>
 
 #include "probes/facts/disk_file.h"
 #include "probes/facts/file_tree.h"
@@ -16,7 +21,29 @@ Node LiveSource::look_up(const std::string& path) {
   return {Kind::link, *target, {}};
 }
 
+namespace {
+
+/// An attribute of sysfs is a regular file that gives all it has at once, so neither its kind nor its end needs to be
+/// asked for: half the system calls on hundreds of files. nullopt: longer than an attribute is, read it as any other
+/// file.
+std::optional<Fact<std::string>> read_attribute(const std::string& path) {
+  const int file = ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  if (file < 0) return missing_reason(errno);
+  std::array<char, 8192> buffer;
+  const ssize_t count = ::read(file, buffer.data(), buffer.size());
+  const int error_number = errno;
+  ::close(file);
+  if (count < 0 && error_number != EINTR) return missing_reason(error_number);
+  if (count < 0 || static_cast<std::size_t>(count) == buffer.size()) return std::nullopt;
+  return std::string(buffer.data(), static_cast<std::size_t>(count));
+}
+
+}  // namespace
+
 Fact<std::string> LiveSource::read(const std::string& path) {
+  if (path.compare(0, 5, "/sys/") == 0) {
+    if (auto content = read_attribute(path)) return std::move(*content);
+  }
   return read_disk_file(path, FileTree::max_file_bytes, FollowLinks::yes);
 }
 
