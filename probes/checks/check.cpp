@@ -59,20 +59,20 @@ void Verdicts::unknown(std::string subject, std::string title, const facts::Miss
 
 void Verdicts::warning(std::string subject, std::string title, std::vector<Evidence> evidence, std::string cause,
                        std::vector<std::string> remedy) {
-  Finding finding;
-  finding.severity = Severity::warning;
-  finding.subject = std::move(subject);
-  finding.title = std::move(title);
-  finding.evidence = std::move(evidence);
-  finding.cause = std::move(cause);
-  finding.remedy = std::move(remedy);
-  add(std::move(finding));
+  fault(Severity::warning, std::move(subject), std::move(title), std::move(evidence), std::move(cause),
+        std::move(remedy));
 }
 
 void Verdicts::critical(std::string subject, std::string title, std::vector<Evidence> evidence, std::string cause,
                         std::vector<std::string> remedy) {
+  fault(Severity::critical, std::move(subject), std::move(title), std::move(evidence), std::move(cause),
+        std::move(remedy));
+}
+
+void Verdicts::fault(Severity severity, std::string subject, std::string title, std::vector<Evidence> evidence,
+                     std::string cause, std::vector<std::string> remedy) {
   Finding finding;
-  finding.severity = Severity::critical;
+  finding.severity = severity;
   finding.subject = std::move(subject);
   finding.title = std::move(title);
   finding.evidence = std::move(evidence);

@@ -47,6 +47,8 @@ class Verdicts {
                 std::vector<std::string> remedy);
 
  private:
+  void fault(Severity severity, std::string subject, std::string title, std::vector<Evidence> evidence,
+             std::string cause, std::vector<std::string> remedy);
   void add(Finding finding);
   const Check& check_;
   std::string host_;

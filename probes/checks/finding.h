@@ -35,8 +35,8 @@ struct Finding {
 enum class Verdict { ready, degraded, not_ready, unknown };
 const char* to_string(Verdict verdict);  ///< "ready", "degraded", "not-ready", "unknown"
 
-/// critical -> not_ready; else an essential unknown, or no finding at all -> unknown; else warning -> degraded; else
-/// ready.
+/// critical -> not_ready; else an essential unknown, or nothing but skipped findings -> unknown; else warning ->
+/// degraded; else ready.
 Verdict judge(const std::vector<Finding>& findings);
 
 }  // namespace rocekit::checks
