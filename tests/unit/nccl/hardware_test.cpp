@@ -136,8 +136,11 @@ TEST(NcclLibrary, OfAWheelTellsItsVersionInItsBanner) {
   const fs::path lib = directory.path() / "lib/python3.12/site-packages/nvidia/nccl/lib";
   fs::create_directories(lib);
   fs::copy_file("/proc/self/exe", lib / "libnccl.so.2");
-  const auto library =
-      kernel::ask_nccl({{"VIRTUAL_ENV", directory.path().string()}, {"LD_LIBRARY_PATH", lib.string()}});
+  // Without this machine's own Python, whose PyTorch would come first.
+  const auto library = kernel::ask_nccl({{"VIRTUAL_ENV", directory.path().string()},
+                                         {"CONDA_PREFIX", ""},
+                                         {"PATH", ""},
+                                         {"LD_LIBRARY_PATH", lib.string()}});
   ASSERT_TRUE(library);
   EXPECT_EQ(library->path, (lib / "libnccl.so.2").string());
   EXPECT_EQ(library->version, Fact<std::string>("9.87.6"));
