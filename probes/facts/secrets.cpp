@@ -53,23 +53,25 @@ std::string without_secret_lines(std::string_view text) {
     const std::size_t key_end = content.find_first_of(" \t=:{");
     if (secret_indent != std::string_view::npos && (indent > secret_indent || content.empty())) continue;
     secret_indent = std::string_view::npos;
-    if (!is_first) result += '\n';
-    is_first = false;
     const bool secret = is_secret_key(content.substr(0, key_end));
     // A flow mapping holds its secrets behind its own key.
     const bool hidden =
         !secret && content.find('{') != std::string_view::npos &&
         (content.find("passw") != std::string_view::npos || content.find("key") != std::string_view::npos ||
          content.find("psk") != std::string_view::npos);
+    std::string kept(line);
     if (secret || hidden) {
       secret_indent = indent;
       const std::size_t separator = content.find_first_of("=:");
-      result.append(line.substr(0, indent));
-      result.append(content.substr(0, separator == std::string_view::npos ? key_end : separator + 1));
-      if (ends_with(result, ":")) result += " \"\"";
-    } else {
-      result.append(line);
+      const std::string_view key = content.substr(0, separator == std::string_view::npos ? key_end : separator + 1);
+      // All of it was secret: nothing is left that a second look would take for the blank end of another secret.
+      if (key.empty()) continue;
+      kept = std::string(line.substr(0, indent)).append(key);
+      if (ends_with(kept, ":")) kept += " \"\"";
     }
+    if (!is_first) result += '\n';
+    is_first = false;
+    result.append(kept);
   }
   return result;
 }
