@@ -8,7 +8,6 @@
 
 #include <cstdint>
 #include <cstring>
-#include <fstream>
 
 namespace rocekit::dynlib {
 namespace {
@@ -25,7 +24,6 @@ constexpr const char* multiarch = ".";
 #endif
 
 constexpr std::string_view cache_magic = "glibc-ld.so.cache1.1";
-constexpr std::size_t largest_cache_bytes = 32U << 20;
 constexpr std::size_t largest_rodata_bytes = 256U << 20;
 constexpr std::size_t longest_text = 64;
 constexpr std::size_t most_texts = 64;
@@ -51,30 +49,11 @@ std::string_view text_at(std::string_view bytes, std::size_t offset) {
   return rest.substr(0, rest.find('\0'));
 }
 
-bool is_library(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  Elf64_Ehdr header{};
-  if (!file.read(reinterpret_cast<char*>(&header), sizeof(header))) return false;
-  return std::memcmp(header.e_ident, ELFMAG, SELFMAG) == 0 &&
-         (this_machine == EM_NONE || header.e_machine == this_machine);
-}
-
-std::string read_cache() {
-  std::ifstream file("/etc/ld.so.cache", std::ios::binary | std::ios::ate);
-  if (!file) return {};
-  const std::streamoff size = file.tellg();
-  if (size <= 0 || static_cast<std::size_t>(size) > largest_cache_bytes) return {};
-  std::string cache(static_cast<std::size_t>(size), '\0');
-  file.seekg(0);
-  if (!file.read(cache.data(), size)) return {};
-  return cache;
-}
-
 /// A file mapped for reading.
 class Mapping {
  public:
   explicit Mapping(const std::string& path) {
-    const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    const int fd = open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0) return;
     struct stat status {};
     if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0) {
@@ -129,6 +108,19 @@ std::string_view section(std::string_view bytes, std::string_view wanted) {
   return {};
 }
 
+/// Whether `name`, with its terminating zero, stands at `offset`.
+bool stands_at(std::string_view bytes, std::uint64_t offset, std::string_view name) {
+  const std::string_view there = slice(bytes, offset, name.size() + 1);
+  return !there.empty() && there.back() == '\0' && there.substr(0, name.size()) == name;
+}
+
+bool is_library(const std::string& path) {
+  const Mapping file(path);
+  Elf64_Ehdr header;
+  return copy_at(file.bytes(), 0, header) && std::memcmp(header.e_ident, ELFMAG, SELFMAG) == 0 &&
+         (this_machine == EM_NONE || header.e_machine == this_machine);
+}
+
 }  // namespace
 
 std::vector<std::string> paths_in_ld_cache(std::string_view cache, std::string_view name) {
@@ -142,7 +134,7 @@ std::vector<std::string> paths_in_ld_cache(std::string_view cache, std::string_v
   for (std::uint64_t i = 0; i < header.entry_count; ++i) {
     CacheEntry entry;
     if (!copy_at(cache, sizeof(CacheHeader) + i * sizeof(CacheEntry), entry)) break;
-    if (text_at(cache, entry.key) == name) paths.emplace_back(text_at(cache, entry.value));
+    if (stands_at(cache, entry.key, name)) paths.emplace_back(text_at(cache, entry.value));
   }
   return paths;
 }
@@ -161,7 +153,8 @@ std::optional<std::string> find_library(std::string_view name, std::string_view 
     std::string path = std::string(directory) + "/" + std::string(name);
     if (is_library(path)) return path;
   }
-  for (const std::string& path : paths_in_ld_cache(read_cache(), name)) {
+  const Mapping cache("/etc/ld.so.cache");
+  for (const std::string& path : paths_in_ld_cache(cache.bytes(), name)) {
     if (is_library(path)) return path;
   }
   for (const char* directory : {"/lib/", "/usr/lib/"}) {
