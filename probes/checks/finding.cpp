@@ -20,6 +20,22 @@ const char* to_string(Severity severity) {
   return "unknown";
 }
 
+int weight(Severity severity) {
+  switch (severity) {
+    case Severity::skipped:
+      return 0;
+    case Severity::ok:
+      return 1;
+    case Severity::unknown:
+      return 2;
+    case Severity::warning:
+      return 3;
+    case Severity::critical:
+      return 4;
+  }
+  return 4;
+}
+
 const char* to_string(Verdict verdict) {
   switch (verdict) {
     case Verdict::ready:

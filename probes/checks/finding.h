@@ -10,6 +10,9 @@ namespace rocekit::checks {
 
 enum class Severity { ok, skipped, unknown, warning, critical };
 const char* to_string(Severity severity);
+/// Order among the findings of one check: skipped, ok, unknown, warning, critical. One that passed somewhere and was
+/// skipped elsewhere has passed.
+int weight(Severity severity);
 
 /// A value that was read and where: {"MTU", "1500", "/sys/class/net/enp1s0f0np0/mtu"}.
 struct Evidence {

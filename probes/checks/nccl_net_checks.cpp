@@ -7,6 +7,7 @@
 #include <cctype>
 #include <cstdio>
 
+#include "core/text/ascii.h"
 #include "probes/checks/evidence.h"
 #include "probes/checks/nccl_hca_checks.h"
 #include "probes/checks/settings.h"
@@ -21,23 +22,17 @@ using facts::NodeFacts;
 using facts::Setting;
 using facts::Why;
 
-std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](unsigned char letter) { return static_cast<char>(std::tolower(letter)); });
-  return text;
-}
-
 bool is_ib_disabled(const NodeFacts& node) { return derived::nccl::integer_setting(node, "NCCL_IB_DISABLE", 0) != 0; }
 
 bool demands_sockets(const NodeFacts& node) {
   const Setting* net = derived::find_setting(node, "NCCL_NET");
-  return net != nullptr && lower(net->value) == "socket";
+  return net != nullptr && text::lower_case(net->value) == "socket";
 }
 
 /// NCCL_NET holds something that is neither of NCCL's own networks.
 bool demands_other(const NodeFacts& node) {
   const Setting* net = derived::find_setting(node, "NCCL_NET");
-  return net != nullptr && lower(net->value) != "socket" && lower(net->value) != "ib";
+  return net != nullptr && text::lower_case(net->value) != "socket" && text::lower_case(net->value) != "ib";
 }
 
 bool any_port_active(const NodeView& view) {
@@ -228,7 +223,7 @@ void check_net_name(const NodeView& view, Verdicts& verdicts) {
         remove_setting(node, *net));
     return;
   }
-  const bool plugin_wanted = plugin != nullptr && !plugin->value.empty() && lower(plugin->value) != "none";
+  const bool plugin_wanted = plugin != nullptr && !plugin->value.empty() && text::lower_case(plugin->value) != "none";
   if (plugin_wanted) {
     if (!node.host.nccl_plugins && node.host.nccl_plugins.missing().why != Why::absent) {
       verdicts.unknown("node",

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include "core/text/ascii.h"
 #include "probes/derived/nccl_choice_parts.h"
 
 namespace rocekit::derived {
@@ -12,12 +13,6 @@ namespace {
 
 using facts::NodeFacts;
 using facts::Why;
-
-std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](unsigned char letter) { return static_cast<char>(std::tolower(letter)); });
-  return text;
-}
 
 /// The external plugin that NCCL would load.
 struct Plugin {
@@ -30,7 +25,7 @@ const facts::Setting* plugin_setting(const NodeFacts& node) { return find_settin
 
 bool no_plugin_wanted(const NodeFacts& node) {
   const facts::Setting* named = plugin_setting(node);
-  return named != nullptr && (named->value.empty() || lower(named->value) == "none");
+  return named != nullptr && (named->value.empty() || text::lower_case(named->value) == "none");
 }
 
 Plugin find_plugin(const NodeFacts& node) {
@@ -39,7 +34,7 @@ Plugin find_plugin(const NodeFacts& node) {
   if (!node.host.nccl_plugins || node.host.nccl_plugins->empty()) return plugin;
   const std::string& path = node.host.nccl_plugins->front().path;
   plugin.name = path.substr(path.rfind('/') + 1);
-  const std::string words = lower(path);
+  const std::string words = text::lower_case(path);
   for (const char* word : {"ofi", "libfabric", "efa", "tcpx", "fastrak", "fastsocket"}) {
     plugin.own_wire = plugin.own_wire || words.find(word) != std::string::npos;
   }
@@ -115,7 +110,7 @@ std::string missing_plugin(const NodeFacts& node) {
 void choose_net(NcclChoice& choice, const NodeFacts& node, const std::string& refusal, const std::string& assumed) {
   // An empty NCCL_NET is a name as well, and none has it.
   const facts::Setting* demanded = find_setting(node, "NCCL_NET");
-  const std::string wanted = demanded != nullptr ? lower(demanded->value) : "";
+  const std::string wanted = demanded != nullptr ? text::lower_case(demanded->value) : "";
   const auto allowed = [&](const char* name) { return demanded == nullptr || wanted == name; };
   const bool internal = wanted == "ib" || wanted == "socket";
   const Plugin plugin = find_plugin(node);

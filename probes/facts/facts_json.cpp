@@ -1,4 +1,5 @@
 #include "probes/facts/facts_json.h"
+#include "probes/facts/field_kind.h"
 
 #include <fmt/format.h>
 
@@ -18,23 +19,6 @@ namespace rocekit::facts {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-template <class T>
-struct IsFact : std::false_type {};
-template <class T>
-struct IsFact<Fact<T>> : std::true_type {};
-template <class T>
-struct IsOptional : std::false_type {};
-template <class T>
-struct IsOptional<std::optional<T>> : std::true_type {};
-template <class T>
-struct IsVector : std::false_type {};
-template <class T>
-struct IsVector<std::vector<T>> : std::true_type {};
-template <class T>
-struct IsMap : std::false_type {};
-template <class T>
-struct IsMap<std::map<std::string, T>> : std::true_type {};
 
 // ---- out ----
 

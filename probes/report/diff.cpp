@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "probes/derived/nccl_choice.h"
+#include "probes/facts/field_kind.h"
 
 namespace rocekit::report {
 namespace {
@@ -140,22 +141,10 @@ struct Leaf {
 
 using Leaves = std::map<std::string, Leaf>;
 
-template <class T>
-struct IsVector : std::false_type {};
-template <class T>
-struct IsVector<std::vector<T>> : std::true_type {};
-template <class T>
-struct IsFact : std::false_type {};
-template <class T>
-struct IsFact<Fact<T>> : std::true_type {};
-template <class T>
-struct IsOptional : std::false_type {};
-template <class T>
-struct IsOptional<std::optional<T>> : std::true_type {};
-template <class T>
-struct IsMap : std::false_type {};
-template <class K, class V>
-struct IsMap<std::map<K, V>> : std::true_type {};
+using facts::IsFact;
+using facts::IsMap;
+using facts::IsOptional;
+using facts::IsVector;
 
 std::string words_of(const std::string& value) { return value.empty() ? "\"\"" : value; }
 std::string words_of(bool value) { return value ? "yes" : "no"; }

@@ -9,6 +9,7 @@
 #include <map>
 #include <set>
 
+#include "core/text/ascii.h"
 #include "core/text/table.h"
 #include "core/text/utf8.h"
 
@@ -58,13 +59,6 @@ const char* kind_in_words(DeviceKind kind) {
       break;
   }
   return "unknown kind";
-}
-
-std::string lower_case(std::string_view words) {
-  std::string lower(words);
-  std::transform(lower.begin(), lower.end(), lower.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return lower;
 }
 
 /// "Gen5" for 32 GT/s; PCI Express Base Specification, Link Capabilities 2.
@@ -323,7 +317,7 @@ class Report {
   std::string rail_name(const derived::Rail& rail) const {
     std::string words = rail.cage;
     const char* kind = kind_in_words(rail.kind);
-    const bool named = lower_case(words).find(lower_case(kind)) != std::string::npos;
+    const bool named = text::lower_case(words).find(text::lower_case(kind)) != std::string::npos;
     if (rail.kind != DeviceKind::roce && !named) words += fmt::format(" [{}]", kind);
     return words;
   }
@@ -346,11 +340,11 @@ class Report {
       const facts::Netdev* netdev = netdev_of(member);
       if (netdev == nullptr) continue;
       if (netdev->admin_up.is(false)) return fmt::format("{} is set down", netdev->name);
-      if (netdev->link_state && netdev->link_state->reason) return lower_case(*netdev->link_state->reason);
+      if (netdev->link_state && netdev->link_state->reason) return text::lower_case(*netdev->link_state->reason);
     }
     for (const derived::RailMember& member : rail.members) {
       const facts::Port* port = port_of(member);
-      if (port != nullptr && port->phys_state) return lower_case(*port->phys_state);
+      if (port != nullptr && port->phys_state) return text::lower_case(*port->phys_state);
     }
     return "reason not told";
   }
@@ -597,25 +591,10 @@ class Report {
 
   /// The worst that each check said, by ID; a check that passed somewhere and was skipped elsewhere has passed.
   std::map<std::string, Severity> worst_by_id() const {
-    const auto weight = [](Severity severity) {
-      switch (severity) {
-        case Severity::skipped:
-          return 0;
-        case Severity::ok:
-          return 1;
-        case Severity::unknown:
-          return 2;
-        case Severity::warning:
-          return 3;
-        case Severity::critical:
-          return 4;
-      }
-      return 4;
-    };
     std::map<std::string, Severity> worst;
     for (const Finding& finding : report_.findings) {
       const auto [entry, added] = worst.emplace(finding.id, finding.severity);
-      if (!added && weight(finding.severity) > weight(entry->second)) entry->second = finding.severity;
+      if (!added && checks::weight(finding.severity) > checks::weight(entry->second)) entry->second = finding.severity;
     }
     return worst;
   }
@@ -623,7 +602,7 @@ class Report {
   static bool needs_root(const Finding& finding) {
     std::string words = finding.title + ' ' + finding.cause;
     for (const std::string& line : finding.remedy) words += ' ' + line;
-    words = lower_case(words);
+    words = text::lower_case(words);
     for (const char* sign : {"root", "permission", "not permitted", "sudo", "cap_"}) {
       if (words.find(sign) != std::string::npos) return true;
     }

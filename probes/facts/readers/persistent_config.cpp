@@ -6,6 +6,7 @@
 #include <climits>
 #include <map>
 
+#include "core/text/ascii.h"
 #include "probes/facts/readers/readers.h"
 #include "probes/facts/readers/values.h"
 
@@ -17,13 +18,6 @@ bool ends_with(std::string_view text, std::string_view end) {
 }
 
 bool begins_with(std::string_view text, std::string_view start) { return text.substr(0, start.size()) == start; }
-
-std::string lower_case(std::string_view text) {
-  std::string lower(text);
-  std::transform(lower.begin(), lower.end(), lower.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-  return lower;
-}
 
 struct Listing {
   const char* directory;
@@ -203,7 +197,7 @@ void NetworkConfiguration::read_ifupdown(const FileTree& tree) {
 
 Fact<std::vector<PersistentConfig>> NetworkConfiguration::of(std::string_view netdev,
                                                              const Fact<std::string>& mac) const {
-  const std::string address = lower_case(mac.value_or(""));
+  const std::string address = text::lower_case(mac.value_or(""));
   std::vector<PersistentConfig> configs;
   const auto keep = [&](const ConfigEntry& entry) {
     if (!begins_with(entry.config.file, "/run/")) configs.push_back(entry.config);

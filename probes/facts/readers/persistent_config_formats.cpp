@@ -5,6 +5,7 @@
 #include <array>
 #include <climits>
 
+#include "core/text/ascii.h"
 #include "probes/facts/readers/persistent_config.h"
 #include "probes/facts/readers/small_yaml.h"
 #include "probes/facts/readers/values.h"
@@ -13,13 +14,6 @@ namespace rocekit::facts::readers {
 namespace {
 
 bool begins_with(std::string_view text, std::string_view start) { return text.substr(0, start.size()) == start; }
-
-std::string lower_case(std::string_view text) {
-  std::string lower(text);
-  std::transform(lower.begin(), lower.end(), lower.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-  return lower;
-}
 
 /// 0 means "the default" to NetworkManager, and to nobody else a valid MTU.
 std::optional<int> parse_mtu(std::string_view text) {
@@ -90,7 +84,7 @@ ConfigEntry entry_of(const std::string& file, const char* manager) {
 
 void add_macs(NetdevMatch& match, std::string_view text) {
   for (std::string mac : split_words(text)) {
-    mac = lower_case(mac);
+    mac = text::lower_case(mac);
     std::replace(mac.begin(), mac.end(), '-', ':');
     match.macs.push_back(mac);
   }

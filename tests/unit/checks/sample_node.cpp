@@ -250,22 +250,6 @@ NodeView view_of(const facts::NodeFacts& node, const std::vector<derived::Rail>&
   return {node, rails, nccl, expect};
 }
 
-int weight(Severity severity) {
-  switch (severity) {
-    case Severity::skipped:
-      return 0;
-    case Severity::ok:
-      return 1;
-    case Severity::unknown:
-      return 2;
-    case Severity::warning:
-      return 3;
-    case Severity::critical:
-      return 4;
-  }
-  return 4;
-}
-
 }  // namespace
 
 facts::NodeFacts gb10() {

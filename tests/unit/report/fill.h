@@ -8,27 +8,11 @@
 #include <type_traits>
 #include <vector>
 
+#include "probes/facts/field_kind.h"
 #include "probes/facts/kernel_answers.h"
 #include "probes/facts/node_facts.h"
 
 namespace rocekit::facts::fill {
-
-template <class T>
-struct IsFact : std::false_type {};
-template <class T>
-struct IsFact<Fact<T>> : std::true_type {};
-template <class T>
-struct IsVector : std::false_type {};
-template <class T>
-struct IsVector<std::vector<T>> : std::true_type {};
-template <class T>
-struct IsOptional : std::false_type {};
-template <class T>
-struct IsOptional<std::optional<T>> : std::true_type {};
-template <class T>
-struct IsMap : std::false_type {};
-template <class T>
-struct IsMap<std::map<std::string, T>> : std::true_type {};
 
 /// Puts a different value into each field; texts hold what JSON must escape.
 class Filler {
