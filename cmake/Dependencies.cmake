@@ -28,6 +28,12 @@ if(NOT LIBNL_FOUND)
   rocekit_missing("libnl-3 with libnl-route-3" "libnl-3-dev libnl-route-3-dev")
 endif()
 
+find_package(OpenSSL QUIET)
+if(NOT OpenSSL_FOUND)
+  rocekit_missing("OpenSSL" libssl-dev)
+endif()
+find_package(Threads REQUIRED)
+
 # Headers only: the library is loaded at run time, so that the tools start where it is missing.
 find_path(IBVERBS_INCLUDE_DIR infiniband/verbs.h)
 if(NOT IBVERBS_INCLUDE_DIR)
@@ -40,4 +46,5 @@ find_path(NCCL_INCLUDE_DIR nccl.h PATHS /usr/local/cuda/include)
 find_package(MPI QUIET COMPONENTS CXX)
 if(ROCEKIT_TESTS)
   find_package(GTest QUIET)
+  find_package(benchmark QUIET)
 endif()

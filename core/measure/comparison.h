@@ -1,0 +1,28 @@
+// A against B, from pairs measured side by side.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <vector>
+
+namespace rocekit::measure {
+
+/// B over A. Pairs are the medians (or rates) of neighbouring blocks; what both blocks of a pair suffer alike cancels.
+struct Ratio {
+  double ratio = 1;  ///< typical ratio b/a of a pair
+  double low = 1;    ///< interval that holds the true ratio with `confidence`
+  double high = 1;
+  double confidence = 0.99;
+  std::size_t pairs = 0;
+  bool differs() const { return pairs > 0 && (low > 1 || high < 1); }
+  friend bool operator==(const Ratio&, const Ratio&) = default;
+};
+
+/// Spans of equal length, positive values. With too few pairs for the confidence the interval is 0 to infinity.
+Ratio ratio_of_pairs(std::span<const double> a, std::span<const double> b, double confidence = 0.99);
+
+/// Order in which `sides` alternate over `rounds`: forwards and backwards in turn (0 1, 1 0, 0 1, ...), so that a drift
+/// favours none.
+std::vector<int> alternate(int sides, int rounds);
+
+}  // namespace rocekit::measure

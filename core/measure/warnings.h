@@ -1,0 +1,33 @@
+// What makes a measurement suspect.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace rocekit::measure {
+
+struct Warning {
+  enum class Kind { outliers, drift, bimodal, slow_first, governor, wrong_numa_node, too_few_samples, dropped_samples };
+  Kind kind;
+  std::string text;  ///< one sentence with the numbers
+  friend bool operator==(const Warning&, const Warning&) = default;
+};
+/// "outliers", "drift", "bimodal", "slow-first", "governor", "wrong-numa-node", "too-few-samples", "dropped-samples"
+const char* to_string(Warning::Kind kind);
+
+/// Samples in the order they were taken, block after block; `block_medians` in that order too (both in one unit).
+std::vector<Warning> examine_samples(std::span<const double> samples, std::span<const double> block_medians);
+
+/// Where the measuring thread ran.
+struct CpuPlace {
+  int cpu = -1;
+  std::optional<std::string> governor;  ///< "powersave", "performance", ...
+  std::optional<int> numa_node;         ///< of the CPU
+  std::optional<int> device_numa_node;  ///< of the device measured; -1: it has none
+  std::optional<std::string> device;
+};
+std::vector<Warning> examine_place(const CpuPlace& place);
+
+}  // namespace rocekit::measure
