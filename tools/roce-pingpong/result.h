@@ -26,6 +26,9 @@ struct End {
   std::optional<double> link_gbit_s;
   std::optional<double> pcie_gbit_s;    ///< payload bound of the PCIe function's path
   std::optional<std::string> physical;  ///< the cage it shares with its twin: rails of one cage share its link
+  bool soft_roce = false;               ///< RDMA in software: proves function, says nothing of speed
+  int active_mtu = 0;                   ///< path MTU of the RDMA port alone; 0: no RDMA, or unknown
+  int netdev_mtu = 0;                   ///< 0: unknown
 };
 
 /// A way between two ranks: devices of both ends in one subnet.
@@ -38,6 +41,13 @@ struct Path {
   std::string bound_why;                  ///< one line with the numbers, or why there is no bound
   std::string rc_description;             ///< Endpoint::description() of end a
   std::string tcp_description;
+};
+
+/// An active RDMA port for which no path to `peer_rank` could be made.
+struct Unpaired {
+  End end;
+  int peer_rank = 1;
+  std::string why;  ///< "no RDMA port of rank 1 (spark-2) is in 192.168.101.0/24"
 };
 
 /// What grew on a device or netdev while a series ran.
@@ -122,6 +132,7 @@ struct Report {
   std::vector<std::string> arguments;
   std::vector<Host> hosts;  ///< by rank
   std::vector<Path> paths;
+  std::vector<Unpaired> unpaired;
   double loop_overhead_ns = 0;
   verbs::WaitMode wait_mode = verbs::WaitMode::poll;
   verbs::MemoryKind memory = verbs::MemoryKind::host;
