@@ -1,6 +1,7 @@
 // A against B, from pairs measured side by side.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <span>
 #include <vector>
@@ -17,6 +18,16 @@ struct Ratio {
   bool differs() const { return pairs > 0 && (low > 1 || high < 1); }
   friend bool operator==(const Ratio&, const Ratio&) = default;
 };
+
+/// The plan that tells 3 % apart within a run of 20 s: two transports, six sizes, latency and bandwidth. Blocks are
+/// long enough that their medians do not hang on a single interruption, and short enough that both of a pair see the
+/// same machine; rounds are enough that one disturbed pair does not reach into the interval (15; signed_rank.h).
+struct ComparisonPlan {
+  int rounds = 0;
+  std::chrono::milliseconds block_time{0};
+};
+inline constexpr ComparisonPlan latency_plan{16, std::chrono::milliseconds(20)};
+inline constexpr ComparisonPlan bandwidth_plan{10, std::chrono::milliseconds(100)};
 
 /// Spans of equal length, positive values. With too few pairs for the confidence the interval is 0 to infinity.
 Ratio ratio_of_pairs(std::span<const double> a, std::span<const double> b, double confidence = 0.99);

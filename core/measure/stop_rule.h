@@ -8,7 +8,8 @@
 
 namespace rocekit::measure {
 
-/// Limits that are set; the first that is reached ends the series, none before `min_blocks`.
+/// Limits that are set; the first that is reached ends the series, none before `min_blocks`. With no limit set,
+/// `min_blocks` is it.
 struct StopRule {
   std::optional<std::size_t> iterations;
   std::optional<std::chrono::nanoseconds> time;
@@ -25,7 +26,7 @@ struct SeriesState {
 bool is_enough(const StopRule& rule, const SeriesState& state);
 
 /// Half the distribution-free confidence interval (order statistics, 95 %) of the median, relative to the median;
-/// nullopt with fewer than six values.
+/// nullopt with fewer than six values (no interval of them holds it with 95 %) and for a median of 0.
 std::optional<double> relative_median_error(std::span<const double> values);
 
 /// Iterations a block for blocks of about `block_time`, from the duration of one warm iteration; at least 1, at most

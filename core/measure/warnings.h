@@ -1,6 +1,7 @@
 // What makes a measurement suspect.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <span>
 #include <string>
@@ -18,7 +19,10 @@ struct Warning {
 const char* to_string(Warning::Kind kind);
 
 /// Samples in the order they were taken, block after block; `block_medians` in that order too (both in one unit).
+/// Either may be empty (a stream has rates of blocks, no samples): what needs it is then not looked for.
 std::vector<Warning> examine_samples(std::span<const double> samples, std::span<const double> block_medians);
+/// Of Samples::size() and Samples::dropped().
+std::optional<Warning> examine_dropped(std::size_t kept, std::size_t dropped);
 
 /// Where the measuring thread ran.
 struct CpuPlace {
@@ -27,6 +31,7 @@ struct CpuPlace {
   std::optional<int> numa_node;         ///< of the CPU
   std::optional<int> device_numa_node;  ///< of the device measured; -1: it has none
   std::optional<std::string> device;
+  std::optional<std::string> frequency_driver;  ///< "intel_pstate", "cppc_cpufreq", ...
 };
 std::vector<Warning> examine_place(const CpuPlace& place);
 

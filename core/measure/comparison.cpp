@@ -1,0 +1,64 @@
+#include "core/measure/comparison.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "core/measure/distribution.h"
+#include "core/measure/signed_rank.h"
+
+namespace rocekit::measure {
+
+namespace {
+
+/// Beyond so many, neighbouring pairs are taken together: Walsh averages grow with the square.
+constexpr std::size_t most_pairs = 2000;
+
+std::vector<double> log_ratios(std::span<const double> a, std::span<const double> b) {
+  const std::size_t pairs = std::min(a.size(), b.size());
+  const std::size_t together = (pairs + most_pairs - 1) / most_pairs;
+  std::vector<double> logs;
+  for (std::size_t i = 0; i + together <= pairs && together > 0; i += together) {
+    double sum = 0;
+    for (std::size_t j = i; j < i + together; ++j) sum += std::log(b[j] / a[j]);
+    logs.push_back(sum / static_cast<double>(together));
+  }
+  return logs;
+}
+
+}  // namespace
+
+Ratio ratio_of_pairs(std::span<const double> a, std::span<const double> b, double confidence) {
+  Ratio result;
+  result.confidence = confidence;
+  result.low = 0;
+  result.high = std::numeric_limits<double>::infinity();
+  result.pairs = std::min(a.size(), b.size());
+  if (result.pairs == 0) return result;
+
+  // Hodges and Lehmann's estimator (the median of all averages of two) and Tukey's interval that belongs to it. On
+  // logarithms a ratio and its inverse weigh the same, and pairs that differ only by noise lie symmetrically around 0.
+  const std::vector<double> logs = log_ratios(a, b);
+  std::vector<double> walsh;
+  walsh.reserve(logs.size() * (logs.size() + 1) / 2);
+  for (std::size_t i = 0; i < logs.size(); ++i) {
+    for (std::size_t j = i; j < logs.size(); ++j) walsh.push_back((logs[i] + logs[j]) / 2);
+  }
+  std::sort(walsh.begin(), walsh.end());
+  result.ratio = std::exp(quantile(walsh, 0.5));
+  if (const auto rank = walsh_interval_rank(logs.size(), confidence)) {
+    result.low = std::exp(walsh[*rank - 1]);
+    result.high = std::exp(walsh[walsh.size() - *rank]);
+  }
+  return result;
+}
+
+std::vector<int> alternate(int sides, int rounds) {
+  std::vector<int> order;
+  for (int round = 0; round < rounds; ++round) {
+    for (int i = 0; i < sides; ++i) order.push_back(round % 2 == 0 ? i : sides - 1 - i);
+  }
+  return order;
+}
+
+}  // namespace rocekit::measure
