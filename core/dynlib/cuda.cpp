@@ -28,6 +28,26 @@ CudaDriver CudaDriver::load() {
   return driver;
 }
 
+bool CudaDriver::bind_memory() {
+  if (!usable()) return false;
+  take(*this, primary_context_retain, "cuDevicePrimaryCtxRetain");
+  take(*this, primary_context_release, "cuDevicePrimaryCtxRelease_v2");
+  take(*this, context_push, "cuCtxPushCurrent_v2");
+  take(*this, context_pop, "cuCtxPopCurrent_v2");
+  take(*this, memory_alloc, "cuMemAlloc_v2");
+  take(*this, memory_free, "cuMemFree_v2");
+  take(*this, memory_host_alloc, "cuMemHostAlloc");
+  take(*this, memory_free_host, "cuMemFreeHost");
+  take(*this, copy_to_device, "cuMemcpyHtoD_v2");
+  take(*this, copy_from_device, "cuMemcpyDtoH_v2");
+  take(*this, memset_d8, "cuMemsetD8_v2");
+  take(*this, pointer_set_attribute, "cuPointerSetAttribute");
+  memory_handle_for_range =
+      library.function<CudaResult(void*, CudaDevicePointer, std::size_t, int, unsigned long long)>(
+          "cuMemGetHandleForAddressRange");
+  return usable();
+}
+
 std::string CudaDriver::describe(const char* function, CudaResult result) const {
   const char* name = nullptr;
   const bool known = get_error_name(result, &name) == cuda_success && name != nullptr;

@@ -2,6 +2,7 @@
 // header is needed to build.
 #pragma once
 
+#include <cstddef>
 #include <string>
 
 #include "core/dynlib/shared_library.h"
@@ -12,6 +13,20 @@ namespace rocekit::dynlib {
 using CudaResult = int;
 using CudaDevice = int;
 inline constexpr CudaResult cuda_success = 0;
+/// CUcontext, a pointer to a struct that only the driver knows; CUdeviceptr, an address of the device.
+struct CudaContextState;
+using CudaContext = CudaContextState*;
+using CudaDevicePointer = unsigned long long;
+/// CUdevice_attribute of cuda.h.
+inline constexpr int cuda_attribute_integrated = 18;
+inline constexpr int cuda_attribute_gpu_direct_rdma_supported = 116;
+inline constexpr int cuda_attribute_dma_buf_supported = 124;
+/// CU_MEMHOSTALLOC_PORTABLE: pinned for all contexts.
+inline constexpr unsigned cuda_host_alloc_portable = 1;
+/// CU_POINTER_ATTRIBUTE_SYNC_MEMOPS: copies of this memory are complete when they return, also for other devices.
+inline constexpr int cuda_pointer_attribute_sync_memops = 6;
+/// CU_MEM_RANGE_HANDLE_TYPE_DMA_BUF_FD
+inline constexpr int cuda_handle_type_dma_buf = 1;
 
 struct CudaDriver {
   CudaResult (*init)(unsigned flags) = nullptr;
@@ -22,12 +37,32 @@ struct CudaDriver {
   CudaResult (*device_get_attribute)(int* value, int attribute, CudaDevice device) = nullptr;
   CudaResult (*get_error_name)(CudaResult error, const char** name) = nullptr;
 
+  // ---- bind_memory()
+
+  CudaResult (*primary_context_retain)(CudaContext* context, CudaDevice device) = nullptr;
+  CudaResult (*primary_context_release)(CudaDevice device) = nullptr;
+  CudaResult (*context_push)(CudaContext context) = nullptr;
+  CudaResult (*context_pop)(CudaContext* context) = nullptr;
+  CudaResult (*memory_alloc)(CudaDevicePointer* address, std::size_t size) = nullptr;
+  CudaResult (*memory_free)(CudaDevicePointer address) = nullptr;
+  CudaResult (*memory_host_alloc)(void** address, std::size_t size, unsigned flags) = nullptr;
+  CudaResult (*memory_free_host)(void* address) = nullptr;
+  CudaResult (*copy_to_device)(CudaDevicePointer to, const void* from, std::size_t size) = nullptr;
+  CudaResult (*copy_from_device)(void* to, CudaDevicePointer from, std::size_t size) = nullptr;
+  CudaResult (*memset_d8)(CudaDevicePointer to, unsigned char value, std::size_t size) = nullptr;
+  CudaResult (*pointer_set_attribute)(const void* value, int attribute, CudaDevicePointer address) = nullptr;
+  /// CUDA 11.7; nullptr before.
+  CudaResult (*memory_handle_for_range)(void* handle, CudaDevicePointer address, std::size_t size, int type,
+                                        unsigned long long flags) = nullptr;
+
   SharedLibrary library;
   std::string error;  ///< why the table cannot be used: the library is missing, or it lacks a function
 
   /// libcuda.so.1. Loading starts nothing yet; init() does, and may take seconds on machines with many GPUs.
   static CudaDriver load();
   bool usable() const { return error.empty(); }
+  /// Binds what taking and copying memory needs as well. False, with `error`, when the driver lacks a function.
+  bool bind_memory();
   /// "cuInit: CUDA_ERROR_NO_DEVICE". Precondition: usable().
   std::string describe(const char* function, CudaResult result) const;
 };

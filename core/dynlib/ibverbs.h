@@ -41,6 +41,34 @@ class Ibverbs {
     query_gid_table_exported = library_.function<QueryGidTable>("_ibv_query_gid_table");
   }
 
+  /// Binds what moving data needs as well: a tool that only asks devices has no use for it. False, with error(), when
+  /// the library lacks a function.
+  bool bind_data_path() {
+    if (!*this) return false;
+    bind(alloc_pd, "ibv_alloc_pd");
+    bind(dealloc_pd, "ibv_dealloc_pd");
+    bind(reg_mr_exported, "ibv_reg_mr");
+    bind(dereg_mr, "ibv_dereg_mr");
+    bind(create_comp_channel, "ibv_create_comp_channel");
+    bind(destroy_comp_channel, "ibv_destroy_comp_channel");
+    bind(create_cq, "ibv_create_cq");
+    bind(destroy_cq, "ibv_destroy_cq");
+    bind(get_cq_event, "ibv_get_cq_event");
+    bind(ack_cq_events, "ibv_ack_cq_events");
+    bind(create_qp, "ibv_create_qp");
+    bind(modify_qp, "ibv_modify_qp");
+    bind(destroy_qp, "ibv_destroy_qp");
+    bind(create_ah, "ibv_create_ah");
+    bind(destroy_ah, "ibv_destroy_ah");
+    bind(wc_status_str, "ibv_wc_status_str");
+    bind(get_async_event, "ibv_get_async_event");
+    bind(ack_async_event, "ibv_ack_async_event");
+    bind(event_type_str, "ibv_event_type_str");
+    reg_mr_iova2 = library_.function<RegisterMemoryIova2>("ibv_reg_mr_iova2");
+    reg_dmabuf_mr = library_.function<RegisterDmabuf>("ibv_reg_dmabuf_mr");
+    return error_.empty();
+  }
+
   explicit operator bool() const { return library_ && error_.empty(); }
   const std::string& error() const { return error_; }
   const SharedLibrary& library() const { return library_; }
@@ -53,6 +81,44 @@ class Ibverbs {
   ibv_context* (*open_device)(ibv_device* device) = nullptr;
   int (*close_device)(ibv_context* context) = nullptr;
   int (*query_device)(ibv_context* context, ibv_device_attr* attributes) = nullptr;
+
+  // ---- bind_data_path()
+
+  using RegisterMemoryIova2 = ibv_mr*(ibv_pd* pd, void* address, std::size_t length, std::uint64_t iova,
+                                      unsigned access);
+  using RegisterDmabuf = ibv_mr*(ibv_pd* pd, std::uint64_t offset, std::size_t length, std::uint64_t iova, int fd,
+                                 int access);
+
+  ibv_pd* (*alloc_pd)(ibv_context* context) = nullptr;
+  int (*dealloc_pd)(ibv_pd* pd) = nullptr;
+  int (*dereg_mr)(ibv_mr* region) = nullptr;
+  RegisterDmabuf* reg_dmabuf_mr = nullptr;  ///< nullptr before rdma-core 34
+  ibv_comp_channel* (*create_comp_channel)(ibv_context* context) = nullptr;
+  int (*destroy_comp_channel)(ibv_comp_channel* channel) = nullptr;
+  ibv_cq* (*create_cq)(ibv_context* context, int entries, void* cq_context, ibv_comp_channel* channel,
+                       int vector) = nullptr;
+  int (*destroy_cq)(ibv_cq* queue) = nullptr;
+  int (*get_cq_event)(ibv_comp_channel* channel, ibv_cq** queue, void** cq_context) = nullptr;
+  void (*ack_cq_events)(ibv_cq* queue, unsigned count) = nullptr;
+  ibv_qp* (*create_qp)(ibv_pd* pd, ibv_qp_init_attr* attributes) = nullptr;
+  int (*modify_qp)(ibv_qp* queue_pair, ibv_qp_attr* attributes, int mask) = nullptr;
+  int (*destroy_qp)(ibv_qp* queue_pair) = nullptr;
+  ibv_ah* (*create_ah)(ibv_pd* pd, ibv_ah_attr* attributes) = nullptr;
+  int (*destroy_ah)(ibv_ah* handle) = nullptr;
+  const char* (*wc_status_str)(ibv_wc_status status) = nullptr;
+  int (*get_async_event)(ibv_context* context, ibv_async_event* event) = nullptr;
+  void (*ack_async_event)(ibv_async_event* event) = nullptr;
+  const char* (*event_type_str)(ibv_event_type event) = nullptr;
+
+  /// As ibv_reg_mr of the headers, which is a macro over two functions: optional access flags (relaxed ordering) need
+  /// the newer one, and are dropped where it is missing or the kernel does not know them.
+  ibv_mr* reg_mr(ibv_pd* pd, void* address, std::size_t length, unsigned access) const {
+    if ((access & IBV_ACCESS_OPTIONAL_RANGE) == 0 || reg_mr_iova2 == nullptr) {
+      const unsigned required = access & ~static_cast<unsigned>(IBV_ACCESS_OPTIONAL_RANGE);
+      return reg_mr_exported(pd, address, length, static_cast<int>(required));
+    }
+    return reg_mr_iova2(pd, address, length, reinterpret_cast<std::uintptr_t>(address), access);
+  }
 
   /// As ibv_query_port: 0 or errno. Providers that know the whole struct fill it, older ones its first part.
   int query_port(ibv_context* context, std::uint8_t port, ibv_port_attr* attributes) const {
@@ -86,6 +152,8 @@ class Ibverbs {
   /// Fills the part of the struct that rdma-core's first versions had.
   int (*query_port_exported)(ibv_context* context, std::uint8_t port, ibv_port_attr* attributes) = nullptr;
   QueryGidTable* query_gid_table_exported = nullptr;
+  ibv_mr* (*reg_mr_exported)(ibv_pd* pd, void* address, std::size_t length, int access) = nullptr;
+  RegisterMemoryIova2* reg_mr_iova2 = nullptr;
 };
 
 }  // namespace rocekit::dynlib
