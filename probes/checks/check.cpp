@@ -85,6 +85,7 @@ std::vector<Finding> run_checks(std::span<const Check* const> checks, const Node
   std::vector<Finding> findings;
   const std::string host = view.node.host.hostname.value_or("this node");
   for (const Check* check : checks) {
+    if (check->run == nullptr) continue;
     const std::size_t before = findings.size();
     Verdicts verdicts(*check, host, findings);
     run_one(*check, view, verdicts);

@@ -63,6 +63,7 @@ struct Check {
   std::string_view judged;   ///< which values are compared with what, and when it is warning or critical
   std::string_view remedy;   ///< what to do in general, with example commands (findings carry the exact ones)
   bool essential;            ///< see Finding::essential
+  /// Null: needs two ends and traffic, so roce-pingpong judges it (measured_checks.h); roce-probe explains it only.
   void (*run)(const NodeView& view, Verdicts& verdicts);
 };
 
@@ -72,7 +73,7 @@ std::span<const Check> all_checks();
 const Check* find_check(std::string_view id);
 
 /// Runs the given checks. A rule that throws becomes an unknown finding ("the check itself failed: ...");
-/// a rule that says nothing becomes skipped.
+/// a rule that says nothing becomes skipped. Checks that other tools judge say nothing.
 std::vector<Finding> run_checks(std::span<const Check* const> checks, const NodeView& view);
 
 }  // namespace rocekit::checks

@@ -49,6 +49,9 @@ std::string markdown(std::string_view block) {
 }
 
 const char* on_unknown(const checks::Check& check) {
+  if (check.run == nullptr) {
+    return "Judged by roce-pingpong, which measures between nodes; roce-probe reads one node and leaves it out.";
+  }
   return check.essential ? "When its values cannot be read, the verdict is unknown: nobody should serve on a guess."
                          : "When its values cannot be read, it says so and the verdict is left to the other checks.";
 }
@@ -69,7 +72,8 @@ std::string explain_text(const checks::Check& check, const text::Style& style, i
 
 std::vector<Page> check_pages() {
   std::string index =
-      "# Checks of roce-probe\n\nOne page a check, written from the checks themselves by `cmake --build build --target "
+      "# Checks of roce-probe and roce-pingpong\n\nROCE-PAIR and ROCE-PERF are judged by roce-pingpong, all others by "
+      "roce-probe. One page a check, written from the checks themselves by `cmake --build build --target "
       "docs-checks`. In a terminal: `roce-probe explain ID`.\n\n| check | fault |\n|---|---|\n";
   std::vector<Page> pages(1);
   for (const checks::Check& check : checks::all_checks()) {

@@ -131,6 +131,13 @@ class Checks(Case):
         self.assert_sentence(probe("--check", "MTU-001,XYZ-001", "--root", HEALTHY), "no check XYZ-001")
         self.assert_sentence(probe("explain", "x" * 100000), "no check")
 
+    def test_checks_of_measurements_are_explained_and_not_run(self):
+        self.assertIn("Judged by roce-pingpong", probe("explain", "PERF-001").stdout)
+        self.assertNotIn("Judged by roce-pingpong", probe("explain", "MTU-001").stdout)
+        self.assert_sentence(probe("--check", "ROCE-PERF-001", "--root", HEALTHY), "judged by roce-pingpong")
+        said = {finding["id"] for finding in json.loads(probe("--root", HEALTHY, "--json").stdout)["findings"]}
+        self.assertEqual({name for name in said if name.startswith(("ROCE-PERF-", "ROCE-PAIR-"))}, set())
+
     def test_only_the_named_checks_run(self):
         run = probe("--root", HEALTHY, "--check", "mtu-001,ROCE-NET-001", "--json")
         self.assertEqual({finding["id"] for finding in json.loads(run.stdout)["findings"]}, {"ROCE-MTU-001", "ROCE-NET-001"})

@@ -41,8 +41,10 @@ ExitCode list_checks(const Options& options) {
   for (const checks::Check& check : checks::all_checks()) {
     table.add_row({{std::string(check.id), text::Tone::strong}, {std::string(check.title)}});
   }
-  io::write_standard_output(table.render(style, text::terminal_columns(STDOUT_FILENO)) +
-                            "\nroce-probe explain ID tells what each judges and what to do.\n");
+  io::write_standard_output(
+      table.render(style, text::terminal_columns(STDOUT_FILENO)) +
+      "\nroce-probe explain ID tells what each judges and what to do. ROCE-PAIR and ROCE-PERF are\n"
+      "judged by roce-pingpong.\n");
   return ExitCode::ready;
 }
 

@@ -138,7 +138,13 @@ ExitCode compare(const Options& options, const Reading& reading, const std::stri
 ExitCode report(const Options& options) {
   // Mistyped IDs are told before a node is asked for seconds.
   std::vector<const checks::Check*> selected;
-  for (const std::string& id : options.checks) selected.push_back(&check_named(id));
+  for (const std::string& id : options.checks) {
+    selected.push_back(&check_named(id));
+    if (selected.back()->run == nullptr) {
+      throw InputError(fmt::format("{} is judged by roce-pingpong, which measures between nodes; roce-probe only reads",
+                                   selected.back()->id));
+    }
+  }
 
   const std::string started_at = now_utc();
   Reading reading = read(options);

@@ -71,6 +71,10 @@ TEST(RunChecks, SaysSkippedForARuleThatSaysNothing) {
   EXPECT_EQ(findings[0].severity, Severity::skipped);
 }
 
+TEST(RunChecks, LeavesOutChecksThatAnotherToolJudges) {
+  EXPECT_THAT(run_one(check_that(nullptr), sample::gb10()), IsEmpty());
+}
+
 TEST(RunChecks, GivesTheReasonOfAMissingFactAsCauseOfAnUnknown) {
   const Check check = check_that([](const NodeView&, Verdicts& verdicts) {
     verdicts.unknown("eth0", "MTU could not be read", {facts::Why::permission, "open mtu: Permission denied"},
@@ -108,7 +112,7 @@ TEST(Registry, HoldsEachIdOnceInOrderWithinItsArea) {
   std::string_view previous;
   for (const Check& check : all_checks()) {
     EXPECT_TRUE(ids.insert(check.id).second) << check.id;
-    EXPECT_TRUE(std::regex_match(std::string(check.id), std::regex("ROCE-[A-Z]{3}-[0-9]{3}"))) << check.id;
+    EXPECT_TRUE(std::regex_match(std::string(check.id), std::regex("ROCE-[A-Z]{3,4}-[0-9]{3}"))) << check.id;
     if (check.id.substr(0, 8) == previous.substr(0, 8)) {
       EXPECT_LT(previous, check.id);
     }
@@ -125,7 +129,6 @@ TEST(Registry, ExplainsEachCheckInSentences) {
       EXPECT_GE(text.size(), 30U) << check.id << ": " << text;
       EXPECT_EQ(text.back(), '.') << check.id << ": " << text;
     }
-    EXPECT_NE(check.run, nullptr) << check.id;
   }
 }
 

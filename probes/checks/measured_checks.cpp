@@ -1,0 +1,166 @@
+#include "probes/checks/measured_checks.h"
+
+namespace rocekit::checks {
+namespace {
+
+constexpr Check checks[] = {
+    {"ROCE-PAIR-001", "No subnet in common between two nodes",
+     "RoCE v2 packets find their way by IP address. Two ports can talk when their addresses lie in one subnet, or when "
+     "a "
+     "route leads from one to the other; a rail whose ends share none carries nothing, and NCCL then uses the other "
+     "rails "
+     "or falls back to sockets.",
+     "Each ACTIVE RDMA port of a rank needs a port of the other rank in its IPv4 subnet. Critical when no port of the "
+     "two "
+     "has one, so that nothing can go over RDMA; warning when other rails have.",
+     "Give both ends of each rail an address in one subnet, each rail its own subnet:\n"
+     "  sudo ip addr add 192.168.100.10/24 dev enp1s0f0np0    # first node\n"
+     "  sudo ip addr add 192.168.100.11/24 dev enp1s0f0np0    # second node\n"
+     "and keep them in netplan. To see what is there: roce-probe on both nodes.",
+     true, nullptr},
+    {"ROCE-PAIR-002", "MTU differs between the two ends",
+     "Both ends of a connection use the smaller path MTU, so one node that was left at MTU 1500 sets 1024 bytes for "
+     "both: "
+     "each byte then costs four times the headers. Frames larger than the receiver's MTU are dropped without a "
+     "message, "
+     "which TCP notices as stalls.",
+     "Warning when the path MTU that the two RDMA ports allow, or the MTU of the two netdevs, differs.",
+     "Set the same MTU on both ends, and keep it in netplan:\n"
+     "  sudo ip link set dev enp1s0f0np0 mtu 9000\n"
+     "Proof that 9000 passes: a ping of 8972 bytes that must not be fragmented.\n"
+     "  ping -M do -s 8972 -c 3 192.168.100.11\n"
+     "roce-probe tells whether the setting survives a restart (ROCE-CFG-001).",
+     false, nullptr},
+    {"ROCE-PAIR-003", "The other end of a rail does not answer",
+     "The addresses fit, and yet no packet arrives: the cable leads to another port than the addresses say (rails "
+     "cabled "
+     "crosswise), two interfaces of one node lie in one subnet so that the answer leaves through the wrong one, a "
+     "firewall or a VLAN drops UDP port 4791, or the node is not up.",
+     "No finding of a report: roce-pingpong ends with exit code 3 and names this check when the kernel cannot resolve "
+     "the "
+     "other end's address (ibv_modify_qp to RTR: ETIMEDOUT or EHOSTUNREACH), when the first message of a connection is "
+     "never acknowledged (completion error 12), or when a TCP connection along the rail is not accepted.",
+     "From each interface on its own, on both nodes:\n"
+     "  ping -I enp1s0f0np0 -c 3 192.168.100.11\n"
+     "  ip neigh show dev enp1s0f0np0\n"
+     "When an interface reaches the other's twin instead, swap the cables or the addresses. roce-probe names "
+     "interfaces "
+     "that share a subnet (ROCE-NET-002).",
+     true, nullptr},
+    {"ROCE-PAIR-004", "Link rate differs between the two ends",
+     "The slower link decides. On a direct cable both ends must have negotiated the same rate; through a switch one "
+     "node "
+     "on a slower port slows every exchange with it.",
+     "Warning when the link rates of the two ends of a path are known and differ.",
+     "Compare what the ports of both nodes offer and accept:\n"
+     "  ethtool enp1s0f0np0\n"
+     "roce-probe on the slower node judges link and cable (ROCE-LNK-003, ROCE-LNK-004).",
+     false, nullptr},
+    {"ROCE-PERF-001", "Rail far below its bound with clean counters",
+     "The link reports its full rate, nothing is lost, and the rail carries a fraction. On GB10 nodes this is a known "
+     "state: the link says 200 Gb/s and RDMA and TCP alike deliver 8 to 25 Gb/s, about 13 as a rule, after the adapter "
+     "was initialised with the cable out, by hot-plug or by an old driver. Nothing but a measurement shows it.",
+     "RC send or write on one path (or on several at once when no single one was measured) below a quarter of the "
+     "bound "
+     "that follows from link and PCIe, with messages of at least 64 KiB and at least 1 MiB in flight, while no loss "
+     "counter grew: critical. Not judged where there is no bound, on Soft-RoCE, or when both ends are on one host.",
+     "Restart both nodes with the cable in:\n"
+     "  sudo reboot\n"
+     "If it stays: shut both down, take the power away for a minute with the cable in, start them and measure again. "
+     "If "
+     "it still stays: update firmware and driver, try another cable.",
+     true, nullptr},
+    {"ROCE-PERF-002", "Bandwidth below what link and PCIe allow",
+     "The bound is the link rate or the PCIe rate, whichever is smaller, less the headers of each packet at the path "
+     "MTU. "
+     "A healthy rail reaches 95 % of it and more; what is missing was lost to resent packets, congestion, a slow "
+     "receiver, or a memory path that is slower than the adapter.",
+     "RC send and write with messages of at least 64 KiB and at least 1 MiB in flight, in memory of the host: warning "
+     "below 90 % of the bound (both directions at once: 80 %, since requests and acknowledgements of each direction "
+     "travel with the data of the other). Counters that tell of loss, congestion or pauses stand beside it as "
+     "evidence. "
+     "ROCE-PERF-001 takes its place below a quarter with clean counters. Not judged on Soft-RoCE or on one host.",
+     "Loss or pauses counted: ROCE-PERF-003. Clean counters: compare PCIe speed and width with what the slot can do "
+     "(ROCE-PCI-001), pin the program to the adapter's NUMA node, set the governor to performance, and look whether "
+     "the "
+     "IOMMU translates (iommu=pt).",
+     false, nullptr},
+    {"ROCE-PERF-003", "Packets lost or receiver not ready while measuring",
+     "RDMA resends a lost packet and everything after it. A loss costs bandwidth; a timeout stops a connection for "
+     "tens "
+     "of milliseconds and is the whole of p99.9. A receiver that is not ready makes the sender wait and try again.",
+     "Counters that grew between the start and the end of each series. Adapters: warning from 1 timeout "
+     "(local_ack_timeout_err, roce_adp_retrans_to, req_transport_retries_exceeded) or 10 other events on. Soft-RoCE, "
+     "whose packets pass the kernel's queues: from 100 events on when they are more than 1 in 1,000 packets.",
+     "Watch the counters while traffic runs:\n"
+     "  grep -H . /sys/class/infiniband/rocep1s0f0/ports/1/hw_counters/*\n"
+     "Direct cable: reseat or replace it, same MTU on both ends. Switch: same MTU on every port, PFC or ECN for the "
+     "priority that RDMA uses. Receiver not ready: look at ROCE-CTR-003.",
+     false, nullptr},
+    {"ROCE-PERF-004", "Small messages slower than adapters of this kind are",
+     "Each generated token waits for many small messages, so this figure, not bandwidth, decides decode speed. "
+     "Adapters "
+     "of the last ten years exchange a few bytes in 1 to 2 us; a switch adds 0.2 to 1 us.",
+     "Median of RC send, write and write with immediate above 2.5 us (half a round trip), of read and fetch-add above "
+     "4.5 us (the whole operation), at up to 256 bytes, polled, in host memory: warning. These are the marks that "
+     "acceptance tests of such nodes use. Not judged on Soft-RoCE or when both ends are on one host.",
+     "Measure again with cores that do not save power and on a fast core near the adapter (GB10: cores 5-9 and "
+     "15-19):\n"
+     "  sudo cpupower frequency-set -g performance\n"
+     "  taskset -c 5 roce-pingpong ...\n"
+     "If it stays: a virtual machine, an IOMMU that translates, or a slow PCIe link (ROCE-PCI-001) is in the way.",
+     false, nullptr},
+    {"ROCE-PERF-005", "Counters contradict the transport",
+     "The bytes that were measured did not pass the device they were asked to pass. A figure of one transport was "
+     "taken "
+     "from another: it proves nothing about the first.",
+     "Counters of every device and netdev before and after each series, against the payload that was moved: critical "
+     "when the device that was asked for did not send it, or when another one did.",
+     "Look at routes and interfaces:\n"
+     "  ip route get 192.168.100.11\n"
+     "  roce-probe --check NET-002,NET-003\n"
+     "A route may lead over another netdev (ROCE-NET-003); two interfaces in one subnet answer for each other "
+     "(ROCE-NET-002).",
+     true, nullptr},
+    {"ROCE-PERF-006", "Data arrived damaged",
+     "Messages carried a pattern, and what arrived was something else. RDMA and TCP both protect each packet by "
+     "checksums, so damage lies beyond the wire: memory, PCIe, IOMMU, the driver, or GPUDirect without ordering. "
+     "Nothing "
+     "that runs on this pair can be trusted.",
+     "Any message whose pattern was wrong, with --verify: critical.",
+     "Look for errors of memory and PCIe on both nodes:\n"
+     "  sudo dmesg | grep -iE 'aer|pcie|mce|iommu'\n"
+     "Repeat with --memory host and with other sizes. If host memory is affected: test memory, update firmware, kernel "
+     "and driver.",
+     true, nullptr},
+    {"ROCE-PERF-007", "Bandwidth collapses for moments",
+     "The mean hides it: for a tenth of a second or more a rail carried less than half of what it carries on average. "
+     "Every collective of a model waits for the slowest message, so such a stall is a pause of the whole group.",
+     "Bandwidth is counted in windows of 100 ms: warning when the slowest window of an RC series is below half of the "
+     "mean. An acknowledgement that is waited for in vain costs about 67 ms at the usual timeout, which is what half a "
+     "window shows. Not judged on Soft-RoCE or on one host.",
+     "Watch while traffic runs:\n"
+     "  ethtool -S enp1s0f0np0 | grep -E 'pause|discard|link_down'\n"
+     "Look for loss (ROCE-PERF-003), pauses of a switch, a link that flaps (ROCE-LNK-005), heat, and other programs on "
+     "the same rail.",
+     false, nullptr},
+    {"ROCE-PERF-008", "A pair far slower than the other pairs",
+     "Nodes of one kind on one fabric are alike within some per cent. A pair that falls out points at a node, a cable "
+     "or "
+     "a port of a switch, and a collective over all nodes runs at the speed of the slowest pair.",
+     "With four ranks and more: warning when the RC bandwidth of a pair (messages of 64 KiB and more) is below 80 % of "
+     "the median of all pairs, or its RC latency (up to 256 bytes) above twice the median. A node that all slow pairs "
+     "have in common is named. Not judged on Soft-RoCE.",
+     "Save a slow node, and compare a healthy one with it:\n"
+     "  roce-probe --save slow.json\n"
+     "  roce-probe --diff slow.json\n"
+     "When both are alike, swap the cables of the two at the switch and measure again: what follows the cable is the "
+     "cable.",
+     false, nullptr},
+};
+
+}  // namespace
+
+std::span<const Check> measured_checks() { return checks; }
+
+}  // namespace rocekit::checks

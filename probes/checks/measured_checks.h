@@ -1,0 +1,13 @@
+// Checks that roce-pingpong judges: they need two ends and traffic. roce-probe explains them and does not run them.
+#pragma once
+
+#include <span>
+
+#include "probes/checks/check.h"
+
+namespace rocekit::checks {
+
+/// ROCE-PAIR and ROCE-PERF; Check::run of each is null.
+std::span<const Check> measured_checks();
+
+}  // namespace rocekit::checks
