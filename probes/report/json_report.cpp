@@ -83,22 +83,6 @@ Json predicted_nccl_json(const derived::NcclChoice& choice) {
           {"socket_why", clean(choice.socket_why)}};
 }
 
-Json finding_json(const checks::Finding& finding) {
-  Json evidence = Json::array();
-  for (const checks::Evidence& item : finding.evidence) {
-    evidence.push_back({{"what", clean(item.what)}, {"value", clean(item.value)}, {"source", clean(item.source)}});
-  }
-  return {{"id", finding.id},
-          {"severity", checks::to_string(finding.severity)},
-          {"host", clean(finding.host)},
-          {"subject", clean(finding.subject)},
-          {"title", clean(finding.title)},
-          {"evidence", std::move(evidence)},
-          {"cause", clean(finding.cause)},
-          {"remedy", list_of(finding.remedy)},
-          {"essential", finding.essential}};
-}
-
 /// The leading number of "2.1.0", or nullopt.
 std::optional<int> major_of(const std::string& version) {
   int major = 0;
@@ -117,6 +101,22 @@ std::string string_at(const Json& object, const char* key) {
 
 nlohmann::ordered_json tool_json(const char* name) {
   return {{"name", name}, {"version", version}, {"commit", commit}};
+}
+
+nlohmann::ordered_json finding_json(const checks::Finding& finding) {
+  Json evidence = Json::array();
+  for (const checks::Evidence& item : finding.evidence) {
+    evidence.push_back({{"what", clean(item.what)}, {"value", clean(item.value)}, {"source", clean(item.source)}});
+  }
+  return {{"id", finding.id},
+          {"severity", checks::to_string(finding.severity)},
+          {"host", clean(finding.host)},
+          {"subject", clean(finding.subject)},
+          {"title", clean(finding.title)},
+          {"evidence", std::move(evidence)},
+          {"cause", clean(finding.cause)},
+          {"remedy", list_of(finding.remedy)},
+          {"essential", finding.essential}};
 }
 
 nlohmann::ordered_json render_json(const ProbeReport& report, const std::string& started_at) {

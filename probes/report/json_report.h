@@ -13,6 +13,9 @@ inline constexpr const char* probe_schema_version = "1.0.0";
 /// {"name", "version", "commit"}: the `tool` of every document.
 nlohmann::ordered_json tool_json(const char* name);
 
+/// An item of the `findings` of every document.
+nlohmann::ordered_json finding_json(const checks::Finding& finding);
+
 nlohmann::ordered_json render_json(const ProbeReport& report, const std::string& started_at);
 
 /// The node of a rocekit/probe document. Throws InputError naming `document` and what is wrong:

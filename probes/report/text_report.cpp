@@ -7,11 +7,11 @@
 #include <cctype>
 #include <cmath>
 #include <map>
-#include <set>
 
 #include "core/text/ascii.h"
 #include "core/text/table.h"
 #include "core/text/utf8.h"
+#include "probes/report/finding_text.h"
 
 namespace rocekit::report {
 namespace {
@@ -412,158 +412,11 @@ class Report {
 
   // ---- findings ----
 
-  /// Findings of one check and severity stand together, in the order in which they were made.
-  std::vector<std::vector<const Finding*>> groups_of(Severity severity) const {
-    std::vector<std::vector<const Finding*>> groups;
-    for (const Finding& finding : report_.findings) {
-      if (finding.severity != severity) continue;
-      const auto same = std::find_if(groups.begin(), groups.end(),
-                                     [&](const auto& group) { return group.front()->id == finding.id; });
-      if (same == groups.end()) {
-        groups.push_back({&finding});
-      } else {
-        same->push_back(&finding);
-      }
-    }
-    return groups;
-  }
-
   void findings() {
-    for (const Severity severity : {Severity::critical, Severity::warning, Severity::unknown}) {
-      for (const auto& group : groups_of(severity)) finding_group(severity, group);
-    }
-  }
-
-  static const char* word_of(Severity severity) {
-    switch (severity) {
-      case Severity::critical:
-        return "CRITICAL";
-      case Severity::warning:
-        return "WARNING";
-      case Severity::unknown:
-        return "UNKNOWN";
-      case Severity::ok:
-        return "ok";
-      case Severity::skipped:
-        return "skipped";
-    }
-    return "UNKNOWN";
-  }
-
-  static Tone tone_of(Severity severity) {
-    switch (severity) {
-      case Severity::critical:
-        return Tone::bad;
-      case Severity::warning:
-      case Severity::unknown:
-        return Tone::warn;
-      case Severity::ok:
-        return Tone::good;
-      case Severity::skipped:
-        return Tone::faint;
-    }
-    return Tone::plain;
-  }
-
-  void title_line(Severity severity, const Finding& finding, bool first) {
-    const std::string word = first ? word_of(severity) : "";
-    const std::string id = first ? finding.id : "";
-    const std::string head = fmt::format("{:<8}  {:<12}  ", word, id);
-    const int indent = static_cast<int>(head.size());
-    const auto lines = text::wrap(finding.title, options_.width, indent, indent);
-    for (std::size_t i = 0; i < lines.size(); ++i) {
-      const std::string words = lines[i].substr(std::min<std::size_t>(lines[i].size(), head.size()));
-      if (i > 0) {
-        out_ += std::string(head.size(), ' ') + style_.paint(Tone::strong, words) + '\n';
-        continue;
-      }
-      if (first) {
-        out_ += style_.paint(tone_of(severity), word) + std::string(10 - word.size(), ' ') + head.substr(10) +
-                style_.paint(Tone::strong, words) + '\n';
-      } else {
-        out_ += head + style_.paint(Tone::strong, words) + '\n';
-      }
-    }
-  }
-
-  void detail(std::string_view label, std::string_view words) {
-    constexpr int indent = 10;
-    bool first = true;
-    for (const std::string& line : text::wrap(words, options_.width, indent, indent)) {
-      const std::string body = line.substr(std::min<std::size_t>(line.size(), indent));
-      const std::string head = first ? fmt::format("  {:<8}", label) : std::string(indent, ' ');
-      out_ += style_.paint(Tone::faint, head) + body + '\n';
-      first = false;
-    }
-  }
-
-  static std::vector<std::string> unique_causes(const std::vector<const Finding*>& group) {
-    std::vector<std::string> causes;
-    for (const Finding* finding : group) {
-      if (finding->cause.empty()) continue;
-      if (std::find(causes.begin(), causes.end(), finding->cause) == causes.end()) causes.push_back(finding->cause);
-    }
-    return causes;
-  }
-
-  void remedy(const std::vector<const Finding*>& group) {
-    // Blocks that were printed already are left out whole: single lines of a block may repeat and still be needed.
-    std::set<std::vector<std::string>> seen;
-    bool any = false;
-    for (const Finding* finding : group) {
-      if (finding->remedy.empty() || !seen.insert(finding->remedy).second) continue;
-      if (!any) out_ += "  " + style_.paint(Tone::faint, "do") + '\n';
-      any = true;
-      // A here-document must start at the margin, or its end would not be recognised when pasted.
-      const bool at_margin = std::any_of(finding->remedy.begin(), finding->remedy.end(), [](const std::string& line) {
-        return line.find("<<") != std::string::npos || line.find('\n') != std::string::npos;
-      });
-      for (const std::string& block : finding->remedy) remedy_lines(block, at_margin ? 0 : 6);
-    }
-  }
-
-  void remedy_lines(std::string_view block, int indent) {
-    for (std::size_t at = 0; at <= block.size();) {
-      const std::size_t end = std::min(block.find('\n', at), block.size());
-      const std::string_view line = block.substr(at, end - at);
-      if (line.substr(0, 1) == "#") {
-        std::string_view remark = line.substr(1);
-        if (remark.substr(0, 1) == " ") remark.remove_prefix(1);
-        for (const std::string& part : text::wrap(remark, options_.width - indent - 2)) {
-          out_ += std::string(static_cast<std::size_t>(indent), ' ') + style_.paint(Tone::faint, "# " + part) + '\n';
-        }
-      } else {
-        // Commands are never wrapped: they are there to be pasted.
-        out_ += std::string(static_cast<std::size_t>(indent), ' ') + style_.paint(Tone::accent, text::printable(line)) +
-                '\n';
-      }
-      at = end + 1;
-    }
-  }
-
-  void finding_group(Severity severity, const std::vector<const Finding*>& group) {
-    blank();
-    // What could not be checked is said once: four modules that need root are one sentence, not four.
-    const bool brief = severity == Severity::unknown && group.size() > 1 && !options_.verbose;
-    title_line(severity, *group.front(), true);
-    if (brief) {
-      std::vector<std::string> others;
-      for (std::size_t i = 1; i < group.size(); ++i) others.push_back(group[i]->subject);
-      detail("also", join(others));
-    } else {
-      for (std::size_t i = 1; i < group.size(); ++i) title_line(severity, *group[i], false);
-    }
-    for (const Finding* finding : group) {
-      for (const checks::Evidence& item : finding->evidence) {
-        detail(finding == group.front() && &item == &finding->evidence.front() ? "read" : "",
-               item.source.empty() ? fmt::format("{}: {}", item.what, item.value)
-                                   : fmt::format("{}: {}  ({})", item.what, item.value, item.source));
-      }
-      if (brief) break;
-    }
-    const std::vector<std::string> causes = unique_causes(group);
-    for (std::size_t i = 0; i < causes.size() && (i == 0 || !brief); ++i) detail(i == 0 ? "why" : "", causes[i]);
-    remedy(group);
+    FindingsLayout layout;
+    layout.width = options_.width;
+    layout.verbose = options_.verbose;
+    out_ += render_findings(report_.findings, style_, layout);
   }
 
   /// "rocep1s0f0: libibverbs has ...", without the subject where the title names it.
@@ -579,8 +432,8 @@ class Report {
     out_ += style_.paint(Tone::faint, "RESULT    CHECK") + '\n';
     for (const Finding& finding : report_.findings) {
       const auto lines = text::wrap(said_of(finding), options_.width, head, head);
-      const std::string word = word_of(finding.severity);
-      out_ += style_.paint(tone_of(finding.severity), word) + std::string(10 - word.size(), ' ') +
+      const std::string word = severity_word(finding.severity);
+      out_ += style_.paint(severity_tone(finding.severity), word) + std::string(10 - word.size(), ' ') +
               fmt::format("{:<12}  ", finding.id) +
               lines.front().substr(std::min<std::size_t>(head, lines.front().size())) + '\n';
       for (std::size_t i = 1; i < lines.size(); ++i) out_ += lines[i] + '\n';

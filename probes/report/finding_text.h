@@ -1,0 +1,28 @@
+// Findings as people read them, the same in every tool.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/text/style.h"
+#include "probes/checks/finding.h"
+
+namespace rocekit::report {
+
+/// "CRITICAL", "WARNING", "UNKNOWN", "ok", "skipped"
+const char* severity_word(checks::Severity severity);
+text::Tone severity_tone(checks::Severity severity);
+
+struct FindingsLayout {
+  int width = 100;
+  bool verbose = false;                      ///< unknown findings of one check in full, not one for all
+  std::string_view evidence_label = "read";  ///< at most eight letters
+};
+
+/// Critical, warning and unknown findings in this order, each with evidence, cause and remedy, a blank line before each
+/// check; findings of one check and severity stand together. Empty when there are none.
+std::string render_findings(const std::vector<checks::Finding>& findings, const text::Style& style,
+                            const FindingsLayout& layout = {});
+
+}  // namespace rocekit::report
