@@ -61,12 +61,14 @@ std::string Table::render(const Style& style, int width, int indent) const {
     int pending = 0;
     for (const std::size_t i : shown) {
       const Cell cell = cell_of(i);
+      const int rest = widths[i] - width_of(cell.text);
+      if (columns_[i].right) pending += rest;
       if (!cell.text.empty()) {
         line += blanks(pending);
         line += style.paint(cell.tone, cell.text);
         pending = 0;
       }
-      pending += widths[i] - width_of(cell.text) + gap;
+      pending += (columns_[i].right ? 0 : rest) + gap;
     }
     if (line.find_first_not_of(' ') == std::string::npos) line.clear();
     out += line + '\n';

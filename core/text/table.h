@@ -18,9 +18,10 @@ struct Column {
   std::string title;
   /// 0: always shown; else left out when the table is too wide, the highest number first.
   int drop_order = 0;
+  bool right = false;  ///< aligned to the right: numbers
 };
 
-/// Left-aligned columns, two spaces apart. Text is made printable (utf8.h) before it is measured.
+/// Columns two spaces apart. Text is made printable (utf8.h) before it is measured.
 class Table {
  public:
   explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {}

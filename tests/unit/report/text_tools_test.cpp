@@ -74,6 +74,18 @@ TEST(Table, AlignsColumnsWithoutTrailingBlanks) {
             "longer         c\n");
 }
 
+TEST(Table, AlignsNumbersToTheRight) {
+  Table table({{"SIZE", 0, true}, {"US", 0, true}, {"NAME"}});
+  table.add_row({{"8 B"}, {"1.42"}, {"a"}});
+  table.add_row({{"1 MiB"}, {"182.10"}, {""}});
+  table.add_row({{""}, {""}, {"b"}});
+  EXPECT_EQ(table.render(Style(), 60),
+            " SIZE      US  NAME\n"
+            "  8 B    1.42  a\n"
+            "1 MiB  182.10\n"
+            "               b\n");
+}
+
 TEST(Table, LeavesOutColumnsThatMayGoWhenTooWide) {
   EXPECT_EQ(sample_table().render(Style(), 20),
             "NAME    MORE  LAST\n"
