@@ -1,0 +1,116 @@
+#include "collectives/traffic/patterns.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/error.h"
+#include "core/text/ascii.h"
+
+namespace rocekit::traffic {
+namespace {
+
+struct Entry {
+  Pattern pattern;
+  const char* word;  ///< of the command line
+  const char* title;
+  OpKind kind;
+};
+constexpr Entry entries[] = {
+    {Pattern::all_reduce, "allreduce", "all-reduce", OpKind::all_reduce},
+    {Pattern::all_gather, "allgather", "all-gather", OpKind::all_gather},
+    {Pattern::reduce_scatter, "reducescatter", "reduce-scatter", OpKind::reduce_scatter},
+    {Pattern::all_to_all, "alltoall", "all-to-all", OpKind::all_to_all},
+    {Pattern::all_to_all_v, "alltoallv", "all-to-all-v", OpKind::all_to_all_v},
+    {Pattern::ping_pong, "sendrecv", "send-recv ping-pong", OpKind::send_recv},
+    {Pattern::ring, "sendrecv-ring", "send-recv ring", OpKind::send_recv},
+    {Pattern::bidirectional, "sendrecv-bidirectional", "send-recv bidirectional", OpKind::send_recv},
+    {Pattern::broadcast, "broadcast", "broadcast", OpKind::broadcast},
+};
+
+const Entry& entry_of(Pattern pattern) {
+  return *std::find_if(std::begin(entries), std::end(entries),
+                       [&](const Entry& entry) { return entry.pattern == pattern; });
+}
+
+PairBytes skewed_pairs(const PatternRequest& request) {
+  const std::uint64_t unit = size_of(request.type);
+  std::vector<double> shares(request.ranks);
+  double sum = 0;
+  for (std::size_t to = 0; to < request.ranks; ++to) {
+    shares[to] = std::pow(static_cast<double>(to + 1), -request.skew);
+    sum += shares[to];
+  }
+  PairBytes pairs;
+  pairs.ranks = request.ranks;
+  for (std::size_t from = 0; from < request.ranks; ++from) {
+    for (const double share : shares) {
+      const double elements = static_cast<double>(request.size_bytes / unit) * share / sum;
+      pairs.bytes.push_back(std::max<std::uint64_t>(1, static_cast<std::uint64_t>(elements)) * unit);
+    }
+  }
+  return pairs;
+}
+
+}  // namespace
+
+const char* to_string(Pattern pattern) { return entry_of(pattern).title; }
+
+std::optional<Pattern> pattern_named(std::string_view given) {
+  const auto plain = [](std::string_view text) {
+    std::string kept;
+    for (const char letter : text::lower_case(text)) {
+      if (letter != '-' && letter != '_' && letter != ' ') kept += letter;
+    }
+    return kept;
+  };
+  const std::string word = plain(given);
+  if (word == "pingpong" || word == "sendrecvpingpong") return Pattern::ping_pong;
+  for (const Entry& entry : entries) {
+    if (word == plain(entry.word)) return entry.pattern;
+  }
+  return std::nullopt;
+}
+
+std::vector<std::string> pattern_words() {
+  std::vector<std::string> words;
+  for (const Entry& entry : entries) words.emplace_back(entry.word);
+  return words;
+}
+
+Operation plan_pattern(const PatternRequest& request) {
+  constexpr std::uint64_t most_bytes = std::uint64_t{1} << 40U;
+  if (request.ranks < 2 || request.ranks > 1024) throw InputError("a pattern takes 2 to 1024 ranks");
+  if (request.size_bytes > most_bytes) throw InputError("a pattern moves at most 1024G in one operation");
+  if (!(request.skew >= 0) || request.skew > 10) throw InputError("the skew of all-to-all-v is 0 to 10");
+  const Entry& entry = entry_of(request.pattern);
+  Operation operation;
+  operation.kind = entry.kind;
+  operation.what = entry.title;
+  operation.issued_by = "--mode " + std::string(entry.word);
+  operation.ranks = request.ranks;
+  // Ping-pong and bidirectional traffic is between two, however many ranks there are.
+  if (request.pattern == Pattern::ping_pong || request.pattern == Pattern::bidirectional) operation.ranks = 2;
+  const std::uint64_t unit = size_of(request.type);
+  std::uint64_t elements = std::max<std::uint64_t>(1, request.size_bytes / unit);
+  switch (request.pattern) {
+    case Pattern::all_gather:  // each rank hands in one shard
+      elements = std::max<std::uint64_t>(1, elements / request.ranks);
+      break;
+    case Pattern::reduce_scatter:
+    case Pattern::all_to_all:  // each rank hands in a shard for every rank
+      elements = std::max<std::uint64_t>(1, elements / request.ranks) * request.ranks;
+      break;
+    case Pattern::all_to_all_v:
+      operation.pairs = skewed_pairs(request);
+      elements = operation.pairs->sent_by(0) / unit + operation.pairs->at(0, 0) / unit;
+      break;
+    default:
+      break;
+  }
+  operation.parts = {{"data", elements, request.type}};
+  return operation;
+}
+
+}  // namespace rocekit::traffic
