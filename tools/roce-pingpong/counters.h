@@ -1,0 +1,46 @@
+// Counters of devices and netdevs around a series: what carried its bytes.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "core/session/file_descriptor.h"
+#include "tools/roce-pingpong/result.h"
+
+namespace rocekit::pingpong {
+
+/// Files that stay open: a reading is one pread each.
+class Counters {
+ public:
+  /// Of a port: port_xmit_data, port_rcv_data (InfiniBand Architecture, PortCounters: in words of 4 bytes), packets,
+  /// and what hw_counters shows of packets, retries and congestion. What a driver lacks is left out. `root`: of sysfs.
+  void add_port(const std::string& device, int port, const std::filesystem::path& root = "/sys");
+  /// Of a netdev: tx_bytes, rx_bytes, tx_dropped, rx_dropped, rx_missed_errors.
+  void add_netdev(const std::string& netdev, const std::filesystem::path& root = "/sys");
+
+  using Values = std::vector<std::uint64_t>;
+  void read(Values& values) const;
+  std::size_t size() const { return sources_.size(); }
+
+  /// What grew, by `growth` (sums of differences of readings, in the order of read()).
+  std::vector<CounterDelta> deltas(const Values& growth, const std::string& host) const;
+
+ private:
+  struct Source {
+    session::FileDescriptor file;
+    std::string source;
+    std::string counter;
+    std::string unit;
+    std::uint64_t scale = 1;
+  };
+  void add(const std::filesystem::path& file, const std::string& source, const std::string& counter,
+           const std::string& unit, std::uint64_t scale);
+  std::vector<Source> sources_;
+};
+
+/// Adds what grew between two readings; a counter that was reset meanwhile adds nothing.
+void add_growth(const Counters::Values& before, const Counters::Values& after, Counters::Values& growth);
+
+}  // namespace rocekit::pingpong
