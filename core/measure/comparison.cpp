@@ -12,7 +12,7 @@ namespace rocekit::measure {
 namespace {
 
 /// Beyond so many, neighbouring pairs are taken together: Walsh averages grow with the square.
-constexpr std::size_t most_pairs = 2000;
+constexpr std::size_t most_pairs = 1000;
 
 std::vector<double> log_ratios(std::span<const double> a, std::span<const double> b) {
   const std::size_t pairs = std::min(a.size(), b.size());

@@ -19,14 +19,16 @@ struct Ratio {
   friend bool operator==(const Ratio&, const Ratio&) = default;
 };
 
-/// The plan that tells 3 % apart within a run of 20 s: two transports, six sizes, latency and bandwidth. Blocks are
-/// long enough that their medians do not hang on a single interruption, and short enough that both of a pair see the
-/// same machine; rounds are enough that one disturbed pair does not reach into the interval (15; signed_rank.h).
+/// Rounds of blocks, each side once a round.
 struct ComparisonPlan {
   int rounds = 0;
   std::chrono::milliseconds block_time{0};
 };
-inline constexpr ComparisonPlan latency_plan{16, std::chrono::milliseconds(20)};
+/// What tells 3 % apart within a run of 20 s: two transports, six sizes, latency and bandwidth. Many short rounds do it
+/// better than few long ones: both blocks of a pair see the same machine, and of 24 pairs two may be disturbed without
+/// reaching into the interval (signed_rank.h), where of 16 it is one and of 10 none.
+inline constexpr ComparisonPlan latency_plan{24, std::chrono::milliseconds(12)};
+/// A rate takes longer to settle than the median of a thousand round trips.
 inline constexpr ComparisonPlan bandwidth_plan{10, std::chrono::milliseconds(100)};
 
 /// Spans of equal length, positive values. With too few pairs for the confidence the interval is 0 to infinity.

@@ -185,14 +185,19 @@ std::optional<Modes> find_modes(std::span<const double> samples) {
 
 std::optional<SlowFirst> find_slow_first(std::span<const double> blocks) {
   if (blocks.size() < 6) return std::nullopt;
-  const std::vector<double> others(blocks.begin() + 1, blocks.end());
-  const double median = median_of(others);
-  if (median <= 0) return std::nullopt;
+  std::vector<double> others;
+  for (const double block : blocks) {
+    if (block <= 0) return std::nullopt;
+    others.push_back(std::log(block));
+  }
+  const double first = others.front();
+  others.erase(others.begin());
+  const double middle = median_of(others);
   double farthest = 0;
-  for (const double value : others) farthest = std::max(farthest, std::abs(value - median));
-  const double away = std::abs(blocks.front() - median);
-  if (away <= 0.1 * median || away <= 6 * deviation_of(others, median) || away <= 2 * farthest) return std::nullopt;
-  return SlowFirst{blocks.front() / median - 1};
+  for (const double other : others) farthest = std::max(farthest, std::abs(other - middle));
+  const double away = std::abs(first - middle);
+  if (away <= std::log(1.1) || away <= 6 * deviation_of(others, middle) || away <= 2 * farthest) return std::nullopt;
+  return SlowFirst{std::exp(first - middle) - 1};
 }
 
 }  // namespace rocekit::measure

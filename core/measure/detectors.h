@@ -36,8 +36,8 @@ struct Modes {
 };
 std::optional<Modes> find_modes(std::span<const double> samples);
 
-/// The first block unlike all others: farther from their median than 10 %, than six of their standard deviations (by
-/// median absolute deviation), and than twice the farthest of them. Needs 6 blocks.
+/// The first block unlike all others: on a logarithmic scale farther from their median than 10 %, than six of their
+/// standard deviations (by median absolute deviation), and than twice the farthest of them. Needs 6 blocks.
 struct SlowFirst {
   double change = 0;  ///< first over the median of the others, less 1; negative for rates
 };
