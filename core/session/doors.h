@@ -36,7 +36,7 @@ Door door_of(const DoorOptions& options);
 
 /// Opens the session. Throws InputError for options that cannot be used (with what to do), SessionError when the
 /// peers do not come in time, are refused, or run another version. Blocks SIGINT, SIGTERM and SIGHUP in this process
-/// and takes them over for the session. Call before other threads are started: --local forks.
+/// and takes them over for the session; ignores SIGPIPE. Call before other threads are started: --local forks.
 Session open(const DoorOptions& options, const DoorContext& context);
 
 }  // namespace rocekit::session

@@ -1,0 +1,16 @@
+// The doors, one function each; see open() in doors.h.
+#pragma once
+
+#include "core/session/impl.h"
+
+namespace rocekit::session {
+
+Assembly enter_local(const DoorOptions& options, const DoorContext& context, const Limits& limits,
+                     std::unique_ptr<Signals> signals);
+Assembly enter_listen(const DoorOptions& options, const DoorContext& context, const Limits& limits,
+                      std::unique_ptr<Signals> signals);
+/// --join TOKEN@ADDR:PORT and --join -
+Assembly enter_join(const DoorOptions& options, const DoorContext& context, const Limits& limits,
+                    std::unique_ptr<Signals> signals);
+
+}  // namespace rocekit::session
