@@ -225,6 +225,7 @@ void collect_answers(KernelAnswers answers, Identifiers& identifiers) {
       if (address.family == "inet") identifiers.add_subnet(address.ip, address.prefix_length);
     }
     identifiers.add_serial(serial_in(bytes_of(netdev.eeprom_hex.value_or(""))));
+    identifiers.add_serial(netdev.phys_switch_id.value_or(""));
   }
   for (const Route& route : answers.routes.value_or({})) {
     const std::size_t slash = route.destination.find('/');
@@ -269,6 +270,8 @@ KernelAnswers mask_answers(KernelAnswers answers, const Identifiers& identifiers
   each_text({}, answers, [&](std::string_view field, std::string& text) {
     if (field == "eeprom_hex") {
       mask_eeprom(text, identifiers);
+    } else if (field == "phys_switch_id") {
+      text = identifiers.mask_serial(text);
     } else if (field == "hostname") {
       text = identifiers.mask_hostname(text);
     } else if (field == "topology_xml") {

@@ -10,24 +10,6 @@
 #include <system_error>
 
 namespace rocekit::facts {
-namespace {
-
-class Descriptor {
- public:
-  explicit Descriptor(int number) : number_(number) {}
-  ~Descriptor() {
-    if (number_ >= 0) ::close(number_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return number_; }
-
- private:
-  int number_;
-};
-
-}  // namespace
-
 Missing missing_reason(int error_number) {
   return {why_from_errno(error_number), std::generic_category().message(error_number)};
 }

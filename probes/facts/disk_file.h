@@ -1,12 +1,29 @@
 // Bounded reads of files that may be anything: huge, a FIFO, a device, gone the next moment.
 #pragma once
 
+#include <unistd.h>
+
 #include <cstddef>
 #include <string>
 
 #include "probes/facts/fact.h"
 
 namespace rocekit::facts {
+
+/// An open file that is closed with it; negative: none.
+class Descriptor {
+ public:
+  explicit Descriptor(int number) : number_(number) {}
+  ~Descriptor() {
+    if (number_ >= 0) ::close(number_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  int get() const { return number_; }
+
+ private:
+  int number_;
+};
 
 enum class FollowLinks { yes, no };
 

@@ -149,6 +149,10 @@ Fact<std::vector<std::string>> FileTree::list(std::string_view path) const {
 }
 
 Fact<std::string> FileTree::link_target(std::string_view path) const {
+  if (state_->direct()) {
+    const Fact<std::string> target = tree::read_disk_link(std::string(path));
+    return target ? target : with_path(path, target.missing());
+  }
   const Resolved found = state_->resolver.resolve(path, LastLink::keep);
   if (found.node.kind == Kind::link) return found.node.target;
   const bool other = found.node.kind == Kind::file || found.node.kind == Kind::directory;
@@ -156,6 +160,10 @@ Fact<std::string> FileTree::link_target(std::string_view path) const {
 }
 
 Fact<std::string> FileTree::canonical(std::string_view path) const {
+  if (state_->direct()) {
+    if (const Fact<std::string> found = tree::canonical_on_disk(std::string(path)); found) return found;
+    // The walk below finds what stands in the way, or the path where there is no procfs.
+  }
   const Resolved found = state_->resolver.resolve(path, LastLink::follow);
   switch (found.node.kind) {
     case Kind::directory:

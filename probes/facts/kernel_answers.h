@@ -69,8 +69,16 @@ void describe(Self& self, Visitor&& visit) {
 struct NetdevAnswers {
   std::string name;
   Fact<int> ifindex;
-  Fact<std::uint32_t> flags;    ///< IFF_*
+  Fact<std::uint32_t> flags;  ///< IFF_*
+  Fact<int> hardware_type;    ///< ARPHRD_*
+  Fact<int> mtu;
   Fact<int> max_mtu;            ///< IFLA_MAX_MTU
+  Fact<std::string> operstate;  ///< in sysfs's words: "up", "lowerlayerdown"
+  Fact<bool> carrier;           ///< not asked of a netdev that is set down, of which sysfs refuses to tell it
+  Fact<int> carrier_changes;
+  Fact<std::string> mac;
+  Fact<std::string> phys_port_name;
+  Fact<std::string> phys_switch_id;
   Fact<std::string> link_kind;  ///< IFLA_INFO_KIND: "bond", "vlan", "veth", ...; absent: a plain device
   Fact<std::vector<Address>> addresses;
   Fact<LinkModesAnswer> link_modes;
@@ -88,7 +96,15 @@ void describe(Self& self, Visitor&& visit) {
   visit("name", self.name);
   visit("ifindex", self.ifindex);
   visit("flags", self.flags);
+  visit("hardware_type", self.hardware_type);
+  visit("mtu", self.mtu);
   visit("max_mtu", self.max_mtu);
+  visit("operstate", self.operstate);
+  visit("carrier", self.carrier);
+  visit("carrier_changes", self.carrier_changes);
+  visit("mac", self.mac);
+  visit("phys_port_name", self.phys_port_name);
+  visit("phys_switch_id", self.phys_switch_id);
   visit("link_kind", self.link_kind);
   visit("addresses", self.addresses);
   visit("link_modes", self.link_modes);
@@ -104,6 +120,7 @@ struct VerbsPortAnswers {
   int number = 1;
   Fact<int> active_mtu;  ///< bytes
   Fact<int> max_mtu;     ///< bytes
+  Fact<int> gid_table_size;
   Fact<std::vector<int>>
       gid_indexes;  ///< GID table entries that are not empty: a table has up to 1024, most of them empty
   friend bool operator==(const VerbsPortAnswers&, const VerbsPortAnswers&) = default;
@@ -114,6 +131,7 @@ void describe(Self& self, Visitor&& visit) {
   visit("number", self.number);
   visit("active_mtu", self.active_mtu);
   visit("max_mtu", self.max_mtu);
+  visit("gid_table_size", self.gid_table_size);
   visit("gid_indexes", self.gid_indexes);
 }
 
@@ -165,7 +183,7 @@ struct KernelAnswers {
   Fact<bool> rdma_cm_openable;
   Fact<int> euid;
   Fact<Memlock> memlock;
-  Fact<std::string> capabilities_hex;       ///< CapEff of /proc/self/status
+  Fact<std::string> capabilities_hex;       ///< the effective ones, as CapEff of /proc/self/status
   Fact<std::vector<GpuAnswers>> gpus;       ///< absent: no CUDA driver
   Fact<Library> nccl;                       ///< the libnccl that the loader (or NCCL's own variables) finds
   Fact<std::vector<Library>> nccl_plugins;  ///< NCCL's external network plugins that the loader finds, in NCCL's order

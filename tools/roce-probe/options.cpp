@@ -287,6 +287,10 @@ bool is_document(const std::string& name) {
   return name.size() > ending.size() && name.compare(name.size() - ending.size(), ending.size(), ending) == 0;
 }
 
-CommandLine parse(int argc, const char* const* argv) { return Parser().parse(argc, argv); }
+CommandLine parse(int argc, const char* const* argv) {
+  // The usual run: nothing to parse, so the parser with its two dozen options need not be built.
+  if (argc <= 1) return {};
+  return Parser().parse(argc, argv);
+}
 
 }  // namespace rocekit::probe

@@ -9,9 +9,14 @@
 
 namespace rocekit::facts::kernel {
 
+class NetlinkSocket;
+
 /// rtnetlink: links and addresses; ethtool netlink (ioctl as the fallback) and DCB for the netdevs in `rdma_netdevs`.
-Fact<std::vector<NetdevAnswers>> ask_netdevs(const std::vector<std::string>& rdma_netdevs);  // netdevs.cpp
-Fact<std::vector<Route>> ask_routes();                                                       // routes.cpp
+Fact<std::vector<NetdevAnswers>> ask_netdevs(NetlinkSocket& route_socket,
+                                             const std::vector<std::string>& rdma_netdevs);  // netdevs.cpp
+/// RTM_GETROUTE: IPv4 unicast routes of the main table; `netdevs` give the names.
+Fact<std::vector<Route>> ask_routes(NetlinkSocket& route_socket,
+                                    const std::vector<NetdevAnswers>& netdevs);  // routes.cpp
 /// RDMA_NLDEV_CMD_SYS_GET.
 Fact<std::string> ask_rdma_netns_mode();  // rdma_netns.cpp
 

@@ -1,44 +1,39 @@
+#include <fmt/format.h>
+
 #include <algorithm>
-#include <filesystem>
-#include <fstream>
 #include <string>
-#include <system_error>
 #include <utility>
 #include <vector>
 
 #include "probes/facts/kernel/ask.h"
+#include "probes/facts/kernel/netlink.h"
 #include "probes/facts/read_node.h"
+#include "probes/facts/readers/values.h"
 
 namespace rocekit::facts {
 namespace {
 
-namespace fs = std::filesystem;
-
-std::vector<fs::path> entries(const fs::path& directory) {
-  std::vector<fs::path> paths;
-  std::error_code error;
-  for (fs::directory_iterator entry(directory, error), end; !error && entry != end; entry.increment(error)) {
-    paths.push_back(entry->path());
-  }
-  return paths;
-}
-
-void add_line(const fs::path& file, std::vector<std::string>& lines) {
-  std::string line;
-  std::getline(std::ifstream(file), line);
-  if (!line.empty() && std::find(lines.begin(), lines.end(), line) == lines.end()) lines.push_back(line);
-}
-
 /// Netdevs that RDMA devices use: of the same PCI function, of the first GID of each port, and under Soft-RoCE.
 std::vector<std::string> rdma_netdevs() {
+  using readers::list_names;
+  constexpr const char* infiniband_class = "/sys/class/infiniband";
+  const FileTree tree = FileTree::live();
   std::vector<std::string> netdevs;
-  for (const fs::path& device : entries("/sys/class/infiniband")) {
-    for (const fs::path& netdev : entries(device / "device/net")) {
-      const std::string name = netdev.filename().string();
-      if (std::find(netdevs.begin(), netdevs.end(), name) == netdevs.end()) netdevs.push_back(name);
+  const auto add = [&](const std::string& name) {
+    if (std::find(netdevs.begin(), netdevs.end(), name) == netdevs.end()) netdevs.push_back(name);
+  };
+  for (const std::string& device : list_names(tree, infiniband_class).value_or({})) {
+    const std::string directory = fmt::format("{}/{}", infiniband_class, device);
+    if (const auto parent = readers::read_line(tree, directory + "/parent")) {
+      // Of Soft-RoCE, whose GIDs are all of this netdev.
+      add(*parent);
+      continue;
     }
-    add_line(device / "parent", netdevs);
-    for (const fs::path& port : entries(device / "ports")) add_line(port / "gid_attrs/ndevs/0", netdevs);
+    for (const std::string& name : list_names(tree, directory + "/device/net").value_or({})) add(name);
+    for (const std::string& port : list_names(tree, directory + "/ports").value_or({})) {
+      const auto of_gid = readers::read_line(tree, fmt::format("{}/ports/{}/gid_attrs/ndevs/0", directory, port));
+      if (of_gid) add(*of_gid);
+    }
   }
   return netdevs;
 }
@@ -48,8 +43,9 @@ std::vector<std::string> rdma_netdevs() {
 KernelAnswers ask_this_node(const AskOptions& options) {
   KernelAnswers answers;
   kernel::ask_process(answers);
-  answers.netdevs = kernel::ask_netdevs(rdma_netdevs());
-  answers.routes = kernel::ask_routes();
+  kernel::NetlinkSocket route_socket(NETLINK_ROUTE);
+  answers.netdevs = kernel::ask_netdevs(route_socket, rdma_netdevs());
+  answers.routes = kernel::ask_routes(route_socket, answers.netdevs.value_or({}));
   answers.rdma_netns_mode = kernel::ask_rdma_netns_mode();
   kernel::VerbsAnswers verbs = kernel::ask_verbs();
   answers.libibverbs = std::move(verbs.library);

@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
+#include <linux/if.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
@@ -11,6 +12,8 @@
 #include <map>
 #include <string>
 #include <utility>
+
+#include "probes/facts/readers/values.h"
 
 namespace rocekit::facts::kernel {
 namespace {
@@ -30,6 +33,49 @@ std::string scope_name(unsigned char scope) {
   }
 }
 
+/// As sysfs prints an address of any length.
+std::string hex_of(const nlattr* attribute, const char* between) {
+  std::string text;
+  const auto* const bytes = static_cast<const unsigned char*>(nla_data(attribute));
+  for (int i = 0; i < nla_len(attribute); ++i) text += fmt::format("{}{:02x}", i > 0 ? between : "", bytes[i]);
+  return text;
+}
+
+/// The words of sysfs for IF_OPER_* (operstates of net/core/net-sysfs.c).
+Fact<std::string> operstate_name(const std::optional<std::uint8_t>& state) {
+  constexpr std::array names{"unknown", "notpresent", "down", "lowerlayerdown", "testing", "dormant", "up"};
+  if (!state || *state >= names.size()) return {};
+  return std::string(names.at(*state));
+}
+
+Fact<int> int_of(const nlattr* attribute) {
+  const auto value = u32_of(attribute);
+  if (!value || *value > INT32_MAX) return {};
+  return static_cast<int>(*value);
+}
+
+/// What the driver does not tell is left out of the message. What is no text is left to the reader of the file.
+Fact<std::string> told(const std::string& netdev, const char* what, std::optional<std::string> text) {
+  if (!text) return Missing{Why::not_supported, fmt::format("RTM_GETLINK {}: the driver tells no {}", netdev, what)};
+  if (!readers::is_printable(*text)) return {};
+  if (text->empty()) return Missing{Why::absent, fmt::format("RTM_GETLINK {}: empty {}", netdev, what)};
+  return std::move(*text);
+}
+
+void read_state(const ifinfomsg& header, const Attributes<IFLA_MAX>& attributes, NetdevAnswers& netdev) {
+  netdev.hardware_type = int{header.ifi_type};
+  netdev.mtu = int_of(attributes[IFLA_MTU]);
+  netdev.operstate = operstate_name(u8_of(attributes[IFLA_OPERSTATE]));
+  const auto carrier = u8_of(attributes[IFLA_CARRIER]);
+  if (carrier && (header.ifi_flags & IFF_UP) != 0) netdev.carrier = *carrier != 0;
+  netdev.carrier_changes = int_of(attributes[IFLA_CARRIER_CHANGES]);
+  if (const nlattr* mac = attributes[IFLA_ADDRESS]; mac != nullptr && nla_len(mac) > 0) netdev.mac = hex_of(mac, ":");
+  netdev.phys_port_name = told(netdev.name, "physical port name", string_of(attributes[IFLA_PHYS_PORT_NAME]));
+  std::optional<std::string> switch_id;
+  if (const nlattr* id = attributes[IFLA_PHYS_SWITCH_ID]; id != nullptr) switch_id = hex_of(id, "");
+  netdev.phys_switch_id = told(netdev.name, "physical switch ID", std::move(switch_id));
+}
+
 void read_link(nlmsghdr& message, std::vector<NetdevAnswers>& netdevs) {
   if (message.nlmsg_type != RTM_NEWLINK || nlmsg_datalen(&message) < static_cast<int>(sizeof(ifinfomsg))) return;
   const auto& header = *static_cast<const ifinfomsg*>(nlmsg_data(&message));
@@ -41,6 +87,7 @@ void read_link(nlmsghdr& message, std::vector<NetdevAnswers>& netdevs) {
   netdev.name = *name;
   netdev.ifindex = header.ifi_index;
   netdev.flags = std::uint32_t{header.ifi_flags};
+  read_state(header, attributes, netdev);
   const auto kind = string_of(attributes_in<IFLA_INFO_MAX>(attributes[IFLA_LINKINFO])[IFLA_INFO_KIND]);
   if (kind) {
     netdev.link_kind = *kind;

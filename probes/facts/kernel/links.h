@@ -8,7 +8,7 @@
 
 namespace rocekit::facts::kernel {
 
-/// Name, ifindex, flags, kind, largest MTU and addresses of every netdev, in the order of their ifindex.
+/// Name, ifindex, state, kind, largest MTU and addresses of every netdev, in the order of their ifindex.
 Fact<std::vector<NetdevAnswers>> ask_links(NetlinkSocket& route_socket);
 
 }  // namespace rocekit::facts::kernel

@@ -31,8 +31,8 @@ void ask_ethtool(NetdevAnswers& netdev, EthtoolNetlink& netlink, const EthtoolIo
 
 }  // namespace
 
-Fact<std::vector<NetdevAnswers>> ask_netdevs(const std::vector<std::string>& rdma_netdevs) {
-  NetlinkSocket route_socket(NETLINK_ROUTE);
+Fact<std::vector<NetdevAnswers>> ask_netdevs(NetlinkSocket& route_socket,
+                                             const std::vector<std::string>& rdma_netdevs) {
   Fact<std::vector<NetdevAnswers>> netdevs = ask_links(route_socket);
   if (!netdevs || rdma_netdevs.empty()) return netdevs;
 

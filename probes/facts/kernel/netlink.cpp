@@ -9,14 +9,17 @@
 #include <cerrno>
 #include <cstring>
 #include <new>
-#include <vector>
 
 namespace rocekit::facts::kernel {
 namespace {
 
-/// What receive() answers for a dump during which the kernel's table changed.
-constexpr int dump_interrupted = -1;
-constexpr int dump_attempts = 3;
+/// What receive() answers for a dump during which the kernel's table changed, and for an answer that the buffer was too
+/// small for.
+constexpr int ask_again = -1;
+constexpr int most_attempts = 3;
+/// The kernel fills no message of a dump further (netlink_dump), and other answers are a page at most; a longer one
+/// makes the buffer grow.
+constexpr std::size_t usual_answer_bytes = 32768;
 
 template <class T>
 std::optional<T> number_of(const nlattr* attribute) {
@@ -54,42 +57,44 @@ int NetlinkSocket::request(nl_msg& message, const std::function<void(nlmsghdr&)>
     errno = 0;
     if (nl_send_auto(socket_.get(), &message) < 0) return errno != 0 ? errno : EIO;
     const int result = receive(nlmsg_hdr(&message)->nlmsg_seq, dump, on_answer);
-    if (result != dump_interrupted) return result;
-    if (attempt == dump_attempts) return EAGAIN;
+    if (result != ask_again) return result;
+    if (attempt == most_attempts) return EAGAIN;
     if (on_restart) on_restart();
   }
 }
 
-int NetlinkSocket::receive(std::uint32_t sequence, bool dump, const std::function<void(nlmsghdr&)>& on_answer) {
-  using Clock = std::chrono::steady_clock;
-  const auto until = Clock::now() + deadline_;
+/// Reads what has come, or waits for it. 0, ask_again or an errno.
+int NetlinkSocket::next_answers(std::chrono::steady_clock::time_point until, std::size_t& bytes) {
   const int descriptor = nl_socket_get_fd(socket_.get());
-  bool interrupted = false;
-  std::vector<char> buffer;
   for (;;) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - Clock::now());
+    // Most answers are there when send() returns.
+    const ssize_t received = recv(descriptor, buffer_.data(), buffer_.size(), MSG_DONTWAIT | MSG_TRUNC);
+    if (received >= 0) {
+      bytes = static_cast<std::size_t>(received);
+      if (bytes <= buffer_.size()) return 0;
+      buffer_.resize(bytes);
+      return ask_again;
+    }
+    if (errno == EINTR) continue;
+    if (errno != EAGAIN) return errno;
+
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
     pollfd waiting{descriptor, POLLIN, 0};
     const int ready = poll(&waiting, 1, static_cast<int>(std::max<std::int64_t>(left.count(), 0)));
     if (ready == 0) return ETIMEDOUT;
-    if (ready < 0) {
-      if (errno == EINTR) continue;
-      return errno;
-    }
+    if (ready < 0 && errno != EINTR) return errno;
+  }
+}
 
-    const ssize_t size = recv(descriptor, nullptr, 0, MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT);
-    if (size < 0) {
-      if (errno == EINTR || errno == EAGAIN) continue;
-      return errno;
-    }
-    buffer.resize(std::max<std::size_t>(static_cast<std::size_t>(size), sizeof(nlmsghdr)));
-    const ssize_t received = recv(descriptor, buffer.data(), buffer.size(), MSG_DONTWAIT);
-    if (received < 0) {
-      if (errno == EINTR || errno == EAGAIN) continue;
-      return errno;
-    }
-
-    int left_bytes = static_cast<int>(received);
-    for (auto* header = reinterpret_cast<nlmsghdr*>(buffer.data()); nlmsg_ok(header, left_bytes) != 0;
+int NetlinkSocket::receive(std::uint32_t sequence, bool dump, const std::function<void(nlmsghdr&)>& on_answer) {
+  const auto until = std::chrono::steady_clock::now() + deadline_;
+  if (buffer_.empty()) buffer_.resize(usual_answer_bytes);
+  bool interrupted = false;
+  for (;;) {
+    std::size_t bytes = 0;
+    if (const int error = next_answers(until, bytes); error != 0) return error;
+    int left_bytes = static_cast<int>(bytes);
+    for (auto* header = reinterpret_cast<nlmsghdr*>(buffer_.data()); nlmsg_ok(header, left_bytes) != 0;
          header = nlmsg_next(header, &left_bytes)) {
       if (header->nlmsg_seq != sequence) continue;
       if ((header->nlmsg_flags & NLM_F_DUMP_INTR) != 0) interrupted = true;
@@ -100,7 +105,7 @@ int NetlinkSocket::receive(std::uint32_t sequence, bool dump, const std::functio
           std::memcpy(&code, nlmsg_data(header), sizeof code);
         }
         if (code < 0) return -code;
-        return dump && interrupted ? dump_interrupted : 0;
+        return dump && interrupted ? ask_again : 0;
       }
       if (header->nlmsg_type == NLMSG_ERROR) {
         nlmsgerr error{};

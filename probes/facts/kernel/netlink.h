@@ -12,6 +12,7 @@
 #include <new>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace rocekit::facts::kernel {
 
@@ -49,8 +50,10 @@ class NetlinkSocket {
   };
 
   int receive(std::uint32_t sequence, bool dump, const std::function<void(nlmsghdr&)>& on_answer);
+  int next_answers(std::chrono::steady_clock::time_point until, std::size_t& bytes);
 
   std::unique_ptr<nl_sock, FreeSocket> socket_;
+  std::vector<char> buffer_;
   std::chrono::milliseconds deadline_;
   int error_ = 0;
 };

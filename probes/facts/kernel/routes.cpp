@@ -2,8 +2,8 @@
 #include <arpa/inet.h>
 #include <fmt/format.h>
 #include <linux/rtnetlink.h>
-#include <net/if.h>
 
+#include <algorithm>
 #include <array>
 #include <string>
 #include <utility>
@@ -23,13 +23,17 @@ std::optional<std::string> ipv4_of(const nlattr* attribute) {
   return std::string(text.data());
 }
 
-/// "" when the netdev has gone since.
-std::string netdev_name(unsigned index) {
-  std::array<char, IF_NAMESIZE> name{};
-  return if_indextoname(index, name.data()) != nullptr ? std::string(name.data()) : std::string();
+using Netdevs = std::vector<NetdevAnswers>;
+
+/// "" when the netdev has come or gone since.
+std::string netdev_name(const Netdevs& netdevs, std::uint32_t index) {
+  const auto found = std::find_if(netdevs.begin(), netdevs.end(), [&](const NetdevAnswers& netdev) {
+    return netdev.ifindex.is(static_cast<int>(index));
+  });
+  return found != netdevs.end() ? found->name : std::string();
 }
 
-void read_route(nlmsghdr& message, std::vector<Route>& routes) {
+void read_route(nlmsghdr& message, const Netdevs& netdevs, std::vector<Route>& routes) {
   if (message.nlmsg_type != RTM_NEWROUTE || nlmsg_datalen(&message) < static_cast<int>(sizeof(rtmsg))) return;
   const auto& header = *static_cast<const rtmsg*>(nlmsg_data(&message));
   const auto attributes = attributes_of<RTA_MAX>(message, sizeof header);
@@ -50,26 +54,25 @@ void read_route(nlmsghdr& message, std::vector<Route>& routes) {
       nlattr* gateway = nla_find(reinterpret_cast<nlattr*>(RTNH_DATA(hop)),
                                  static_cast<int>(hop->rtnh_len - sizeof(rtnexthop)), RTA_GATEWAY);
       route.gateway = ipv4_of(gateway);
-      route.netdev = netdev_name(static_cast<unsigned>(hop->rtnh_ifindex));
+      route.netdev = netdev_name(netdevs, static_cast<std::uint32_t>(hop->rtnh_ifindex));
       if (!route.netdev.empty()) routes.push_back(route);
     }
     return;
   }
   route.gateway = ipv4_of(attributes[RTA_GATEWAY]);
-  if (const auto out = u32_of(attributes[RTA_OIF])) route.netdev = netdev_name(*out);
+  if (const auto out = u32_of(attributes[RTA_OIF])) route.netdev = netdev_name(netdevs, *out);
   if (!route.netdev.empty()) routes.push_back(std::move(route));
 }
 
 }  // namespace
 
-Fact<std::vector<Route>> ask_routes() {
-  NetlinkSocket socket(NETLINK_ROUTE);
+Fact<std::vector<Route>> ask_routes(NetlinkSocket& route_socket, const Netdevs& netdevs) {
   std::vector<Route> routes;
   rtmsg header{};
   header.rtm_family = AF_INET;
   const MessagePtr message = new_message(RTM_GETROUTE, NLM_F_DUMP, header);
-  const int error = socket.request(
-      *message, [&](nlmsghdr& answer) { read_route(answer, routes); }, [&] { routes.clear(); });
+  const int error = route_socket.request(
+      *message, [&](nlmsghdr& answer) { read_route(answer, netdevs, routes); }, [&] { routes.clear(); });
   if (error != 0) return missing_from_errno(error, "netlink RTM_GETROUTE");
   return routes;
 }

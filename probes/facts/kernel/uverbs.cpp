@@ -6,11 +6,12 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <filesystem>
-#include <fstream>
+#include <cstdlib>
 #include <string_view>
-#include <system_error>
 #include <utility>
+
+#include "probes/facts/file_tree.h"
+#include "probes/facts/readers/values.h"
 
 namespace rocekit::facts::kernel {
 
@@ -24,16 +25,14 @@ Fact<bool> ask_openable(const std::string& path) {
 std::vector<UverbsNode> uverbs_nodes() {
   static constexpr std::string_view prefix = "uverbs";
   std::vector<std::pair<int, UverbsNode>> numbered;
-  std::error_code error;
-  for (std::filesystem::directory_iterator entry("/sys/class/infiniband_verbs", error), end; !error && entry != end;
-       entry.increment(error)) {
-    const std::string name = entry->path().filename().string();
+  constexpr const char* verbs_class = "/sys/class/infiniband_verbs";
+  const FileTree tree = FileTree::live();
+  for (const std::string& name : readers::list_names(tree, verbs_class).value_or({})) {
     if (name.compare(0, prefix.size(), prefix) != 0) continue;
-    std::string device;
-    std::getline(std::ifstream(entry->path() / "ibdev"), device);
-    if (device.empty()) continue;
+    const auto device = readers::read_line(tree, fmt::format("{}/{}/ibdev", verbs_class, name));
+    if (!device) continue;
     numbered.emplace_back(std::atoi(name.c_str() + prefix.size()),
-                          UverbsNode{fmt::format("/dev/infiniband/{}", name), device});
+                          UverbsNode{fmt::format("/dev/infiniband/{}", name), *device});
   }
   std::sort(numbered.begin(), numbered.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
   std::vector<UverbsNode> nodes;

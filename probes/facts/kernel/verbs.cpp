@@ -1,11 +1,10 @@
 // libibverbs, asked as NCCL asks it: the device list in its order, each device opened, each port queried.
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <filesystem>
 #include <string_view>
-#include <system_error>
 
 #include "core/dynlib/ibverbs.h"
 #include "probes/facts/kernel/ask.h"
@@ -61,7 +60,8 @@ VerbsPortAnswers ask_port(const Ibverbs& verbs, ibv_context& context, int number
   }
   port.active_mtu = mtu_bytes(attributes.active_mtu, question);
   port.max_mtu = mtu_bytes(attributes.max_mtu, question);
-  gid_table_size += static_cast<std::size_t>(std::max(attributes.gid_tbl_len, 0));
+  port.gid_table_size = std::max(attributes.gid_tbl_len, 0);
+  gid_table_size += static_cast<std::size_t>(*port.gid_table_size);
   return port;
 }
 
@@ -137,8 +137,7 @@ VerbsAnswers ask_verbs() {
 
   // Without this class the kernel's RDMA core is not loaded; the library would make the kernel load it.
   static constexpr const char* rdma_class = "/sys/class/infiniband";
-  std::error_code error;
-  if (!std::filesystem::exists(rdma_class, error)) {
+  if (access(rdma_class, F_OK) != 0) {
     answers.devices = Missing{Why::absent, fmt::format("{}: not there, no RDMA driver is loaded", rdma_class)};
     return answers;
   }

@@ -23,22 +23,37 @@ Fact<std::string> read_type(const FileTree& tree, const std::string& path, const
 
 }  // namespace
 
-void read_gids(const FileTree& tree, const std::string& directory, const Fact<std::vector<int>>& valid_indexes,
-               Port& port) {
+namespace {
+
+/// Every index of the table.
+Fact<std::vector<int>> list_indices(const FileTree& tree, const std::string& directory) {
   const Fact<std::vector<std::string>> names = list_names(tree, directory + "/gids");
-  if (!names) {
-    port.gid_table_size = names.missing();
-    return;
-  }
+  if (!names) return names.missing();
   std::vector<int> indices;
   for (const std::string& name : *names) {
     if (const auto index = parse_unsigned(name); index && *index < 65536) indices.push_back(static_cast<int>(*index));
   }
   std::sort(indices.begin(), indices.end());
-  port.gid_table_size = static_cast<int>(indices.size());
+  return indices;
+}
 
-  // Hundreds of empty slots need not be opened one by one where libibverbs told which are not empty.
-  for (const int index : valid_indexes.value_or(indices)) {
+}  // namespace
+
+void read_gids(const FileTree& tree, const std::string& directory, const Fact<int>& table_size,
+               const Fact<std::vector<int>>& valid_indexes, Port& port) {
+  // Hundreds of empty slots need be neither listed nor opened where libibverbs told which are not empty.
+  Fact<std::vector<int>> indices = valid_indexes;
+  port.gid_table_size = table_size;
+  if (!valid_indexes || !table_size) {
+    const Fact<std::vector<int>> listed = list_indices(tree, directory);
+    if (!listed) {
+      port.gid_table_size = listed.missing();
+      return;
+    }
+    port.gid_table_size = static_cast<int>(listed->size());
+    if (!indices) indices = listed;
+  }
+  for (const int index : *indices) {
     const std::string path = fmt::format("{}/gids/{}", directory, index);
     const Fact<std::string> text = tree.read(path);
     const auto bytes = text ? parse_gid(*text) : std::nullopt;

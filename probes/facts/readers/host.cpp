@@ -110,16 +110,18 @@ Fact<std::uint64_t> from_meminfo(const Fact<std::string>& meminfo, const char* n
   return Missing{Why::malformed, fmt::format("/proc/meminfo: line {} holds no number of kB", name)};
 }
 
+constexpr const char* frequency_policies = "/sys/devices/system/cpu/cpufreq";
+
 /// The distinct values of one file of all frequency policies.
-Fact<std::vector<std::string>> read_frequency_policies(const FileTree& tree, std::string_view file) {
-  constexpr const char* directory = "/sys/devices/system/cpu/cpufreq";
-  const Fact<std::vector<std::string>> policies = list_names(tree, directory);
+Fact<std::vector<std::string>> read_frequency_policies(const FileTree& tree,
+                                                       const Fact<std::vector<std::string>>& policies,
+                                                       std::string_view file) {
   if (!policies) return policies.missing();
   std::set<std::string> values;
-  Missing reason{Why::absent, fmt::format("{}: no policy", directory)};
+  Missing reason{Why::absent, fmt::format("{}: no policy", frequency_policies)};
   for (const std::string& policy : *policies) {
     if (policy.substr(0, 6) != "policy") continue;
-    const Fact<std::string> value = read_line(tree, fmt::format("{}/{}/{}", directory, policy, file));
+    const Fact<std::string> value = read_line(tree, fmt::format("{}/{}/{}", frequency_policies, policy, file));
     if (value) {
       values.insert(*value);
     } else {
@@ -160,8 +162,9 @@ Host read_host(const FileTree& tree, const KernelAnswers& answers) {
   host.cma_free_bytes = from_meminfo(meminfo, "CmaFree");
   host.hugepages_total = from_meminfo(meminfo, "HugePages_Total");
   host.hugepage_size_bytes = from_meminfo(meminfo, "Hugepagesize");
-  host.cpu_governors = read_frequency_policies(tree, "scaling_governor");
-  host.cpu_frequency_drivers = read_frequency_policies(tree, "scaling_driver");
+  const Fact<std::vector<std::string>> policies = list_names(tree, frequency_policies);
+  host.cpu_governors = read_frequency_policies(tree, policies, "scaling_governor");
+  host.cpu_frequency_drivers = read_frequency_policies(tree, policies, "scaling_driver");
   return host;
 }
 

@@ -21,9 +21,15 @@ Fact<bool> read_bool(const FileTree& tree, const std::string& path) {
   return *number != 0;
 }
 
-template <class T>
-Fact<T> first_of(Fact<T> first, const Fact<T>& second) {
-  return first || !second ? first : second;
+/// Netlink's answer where it was given, else what the files of sysfs tell: one message takes the place of a dozen files
+/// for each netdev.
+template <class T, class ReadFile>
+Fact<T> answer_or(const NetdevAnswers* answers, Fact<T> NetdevAnswers::*answer, ReadFile&& read_file) {
+  if (answers != nullptr) {
+    const Fact<T>& told = answers->*answer;
+    if (told || told.missing().why != Why::not_read) return told;
+  }
+  return read_file();
 }
 
 Fact<std::uint32_t> read_flags(const FileTree& tree, const std::string& directory) {
@@ -41,10 +47,10 @@ Fact<bool> running_from_operstate(const Fact<bool>& admin_up, const Fact<std::st
 }
 
 Fact<int> read_speed(const FileTree& tree, const std::string& path, const Fact<LinkModesAnswer>& link_modes) {
-  Fact<int> speed = read_int(tree, path);
-  if (speed && *speed > 0) return speed;
+  // Both are what the driver answers to ethtool.
   if (link_modes && link_modes->speed_mbit_s && *link_modes->speed_mbit_s > 0) return *link_modes->speed_mbit_s;
-  if (!speed) return speed;
+  Fact<int> speed = read_int(tree, path);
+  if (!speed || *speed > 0) return speed;
   return Missing{Why::not_supported, fmt::format("{}: {} stands for unknown", path, *speed)};
 }
 
@@ -62,16 +68,30 @@ std::string type_from_kind(const std::string& kind) {
   return {};
 }
 
-Fact<std::string> read_type(const FileTree& tree, const std::string& directory, const NetdevAnswers* answers) {
-  const Fact<int> hardware = read_int(tree, directory + "/type");
+/// The names in a netdev's directory, which is listed once.
+class Entries {
+ public:
+  Entries(const FileTree& tree, const std::string& directory)
+      : names_(list_names(tree, directory).value_or(std::vector<std::string>())) {}
+  bool hold(std::string_view name) const { return std::find(names_.begin(), names_.end(), name) != names_.end(); }
+  const std::vector<std::string>& names() const { return names_; }
+
+ private:
+  std::vector<std::string> names_;
+};
+
+Fact<std::string> read_type(const FileTree& tree, const std::string& directory, const Entries& entries,
+                            const NetdevAnswers* answers) {
+  const Fact<int> hardware =
+      answer_or(answers, &NetdevAnswers::hardware_type, [&] { return read_int(tree, directory + "/type"); });
   if (hardware.is(ARPHRD_LOOPBACK)) return std::string("loopback");
-  if (tree.exists(directory + "/wireless") || tree.exists(directory + "/phy80211")) return std::string("wifi");
+  if (entries.hold("wireless") || entries.hold("phy80211")) return std::string("wifi");
   if (answers != nullptr && answers->link_kind) {
     if (std::string type = type_from_kind(*answers->link_kind); !type.empty()) return type;
   }
   // Only bonds, bridges and tun devices have these; other virtual ones name their type in uevent.
   for (const auto& [entry, type] : {std::pair{"bonding", "bond"}, {"bridge", "bridge"}, {"tun_flags", "tun"}}) {
-    if (tree.exists(directory + "/" + entry)) return std::string(type);
+    if (entries.hold(entry)) return std::string(type);
   }
   const Fact<std::string> uevent = tree.read(directory + "/uevent");
   for (const std::string& line : split_words(uevent.value_or(""), "\n")) {
@@ -79,7 +99,7 @@ Fact<std::string> read_type(const FileTree& tree, const std::string& directory, 
     if (line.substr(0, name.size()) != name) continue;
     if (std::string type = type_from_kind(line.substr(name.size())); !type.empty()) return type;
   }
-  if (tree.exists(directory + "/device")) return std::string("physical");
+  if (entries.hold("device")) return std::string("physical");
   if (hardware.is(ARPHRD_NONE)) return std::string("tun");
   if (!hardware && (answers == nullptr || !answers->link_kind)) return hardware.missing();
   return std::string("virtual");
@@ -151,26 +171,31 @@ Fact<Module> decode_eeprom(const Fact<std::string>& hex) {
 }
 
 void read_files(const FileTree& tree, const std::string& directory, const NetdevAnswers* answers, Netdev& netdev) {
-  const Fact<int> asked_ifindex = answers != nullptr ? answers->ifindex : Fact<int>();
-  const Fact<LinkModesAnswer> link_modes = answers != nullptr ? answers->link_modes : Fact<LinkModesAnswer>();
-  netdev.ifindex = first_of(read_int(tree, directory + "/ifindex"), asked_ifindex);
-  netdev.mtu = read_int(tree, directory + "/mtu");
-  netdev.operstate = read_line(tree, directory + "/operstate");
+  const auto file = [&](const char* name) { return directory + "/" + name; };
+  const auto number = [&](const char* name) { return [&tree, path = file(name)] { return read_int(tree, path); }; };
+  const auto text = [&](const char* name) {
+    return [&tree, path = file(name)] { return read_optional_line(tree, path); };
+  };
+  netdev.ifindex = answer_or(answers, &NetdevAnswers::ifindex, number("ifindex"));
+  netdev.mtu = answer_or(answers, &NetdevAnswers::mtu, number("mtu"));
+  netdev.operstate = answer_or(answers, &NetdevAnswers::operstate, [&] { return read_line(tree, file("operstate")); });
   const Fact<std::uint32_t> flags = answers != nullptr && answers->flags ? answers->flags : read_flags(tree, directory);
   netdev.admin_up = flags ? Fact<bool>((*flags & IFF_UP) != 0) : Fact<bool>(flags.missing());
   netdev.running = answers != nullptr && answers->flags ? Fact<bool>((*answers->flags & IFF_RUNNING) != 0)
                                                         : running_from_operstate(netdev.admin_up, netdev.operstate);
-  netdev.carrier = read_bool(tree, directory + "/carrier");
-  netdev.speed_mbit_s = read_speed(tree, directory + "/speed", link_modes);
-  netdev.mac = read_optional_line(tree, directory + "/address");
-  netdev.driver = read_link_name(tree, directory + "/device/driver");
-  netdev.carrier_changes = read_int(tree, directory + "/carrier_changes");
-  netdev.phys_port_name = read_optional_line(tree, directory + "/phys_port_name");
-  netdev.phys_switch_id = read_optional_line(tree, directory + "/phys_switch_id");
-  netdev.dev_port = read_int(tree, directory + "/dev_port");
-  netdev.type = read_type(tree, directory, answers);
+  netdev.carrier = answer_or(answers, &NetdevAnswers::carrier, [&] { return read_bool(tree, file("carrier")); });
+  netdev.speed_mbit_s =
+      read_speed(tree, file("speed"), answers != nullptr ? answers->link_modes : Fact<LinkModesAnswer>());
+  netdev.mac = answer_or(answers, &NetdevAnswers::mac, text("address"));
+  netdev.driver = read_link_name(tree, file("device/driver"));
+  netdev.carrier_changes = answer_or(answers, &NetdevAnswers::carrier_changes, number("carrier_changes"));
+  netdev.phys_port_name = answer_or(answers, &NetdevAnswers::phys_port_name, text("phys_port_name"));
+  netdev.phys_switch_id = answer_or(answers, &NetdevAnswers::phys_switch_id, text("phys_switch_id"));
+  netdev.dev_port = read_int(tree, file("dev_port"));
+  const Entries entries(tree, directory);
+  netdev.type = read_type(tree, directory, entries, answers);
 
-  const Fact<std::string> device = tree.canonical(directory + "/device");
+  const Fact<std::string> device = tree.canonical(file("device"));
   netdev.pci_address = device
                            ? Fact<std::string>(Missing{Why::absent, fmt::format("{} is not on a PCI bus", netdev.name)})
                            : Fact<std::string>(device.missing());
@@ -179,10 +204,12 @@ void read_files(const FileTree& tree, const std::string& directory, const Netdev
   }
 
   constexpr std::string_view lower = "lower_";
-  for (const std::string& entry : list_names(tree, directory).value_or({})) {
+  for (const std::string& entry : entries.names()) {
     if (entry.substr(0, lower.size()) == lower) netdev.lower.push_back(entry.substr(lower.size()));
   }
-  if (const auto master = read_link_name(tree, directory + "/master")) netdev.upper = *master;
+  if (entries.hold("master")) {
+    if (const auto master = read_link_name(tree, file("master"))) netdev.upper = *master;
+  }
 }
 
 void decode_answers(const NetdevAnswers& answers, Netdev& netdev) {

@@ -116,7 +116,8 @@ std::vector<Port> read_ports(const FileTree& tree, const std::string& directory,
     port.active_mtu = from_verbs(verbs, number, &VerbsPortAnswers::active_mtu);
     port.max_mtu = from_verbs(verbs, number, &VerbsPortAnswers::max_mtu);
     port.netdev = read_netdev(tree, directory, path, number, parent_netdev);
-    read_gids(tree, path, from_verbs(verbs, number, &VerbsPortAnswers::gid_indexes), port);
+    read_gids(tree, path, from_verbs(verbs, number, &VerbsPortAnswers::gid_table_size),
+              from_verbs(verbs, number, &VerbsPortAnswers::gid_indexes), port);
     port.counters = read_counters(tree, path + "/counters");
     port.hw_counters = read_counters(tree, path + "/hw_counters");
     ports.push_back(std::move(port));

@@ -360,8 +360,9 @@ Missing not_this(std::string_view path, std::string_view expected, const std::st
   return {Why::malformed, fmt::format("{}: {} where {} is expected", path, describe_bytes(content), expected)};
 }
 
-Fact<std::string> read_line(const FileTree& tree, const std::string& path) {
-  Fact<std::string> text = tree.read(path);
+namespace {
+
+Fact<std::string> one_line(const std::string& path, const Fact<std::string>& text) {
   if (!text) return text;
   // Firmware pads some strings on both sides.
   std::string line(trim(*text));
@@ -369,10 +370,14 @@ Fact<std::string> read_line(const FileTree& tree, const std::string& path) {
   return line;
 }
 
+}  // namespace
+
+Fact<std::string> read_line(const FileTree& tree, const std::string& path) { return one_line(path, tree.read(path)); }
+
 Fact<std::string> read_optional_line(const FileTree& tree, const std::string& path) {
   const Fact<std::string> text = tree.read(path);
   if (text && text->empty()) return Missing{Why::absent, fmt::format("{}: empty", path)};
-  return read_line(tree, path);
+  return one_line(path, text);
 }
 
 Fact<int> read_int(const FileTree& tree, const std::string& path) {

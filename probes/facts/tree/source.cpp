@@ -1,6 +1,7 @@
 #include "probes/facts/tree/source.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -9,7 +10,6 @@
 #include <array>
 #include <cerrno>
 #include <climits>
-#include <memory>
 
 #include "probes/facts/disk_file.h"
 
@@ -26,7 +26,7 @@ Kind kind_of_mode(mode_t mode) {
   return Kind::special;
 }
 
-Kind kind_of_entry(const std::string& directory, const dirent& entry) {
+Kind kind_of_entry(const std::string& directory, const dirent64& entry) {
   switch (entry.d_type) {
     case DT_REG:
       return Kind::file;
@@ -41,10 +41,6 @@ Kind kind_of_entry(const std::string& directory, const dirent& entry) {
   }
 }
 
-struct CloseDirectory {
-  void operator()(DIR* directory) const { ::closedir(directory); }
-};
-
 }  // namespace
 
 std::string parent_of(const std::string& path) { return path.substr(0, path.rfind('/')); }
@@ -52,22 +48,25 @@ std::string parent_of(const std::string& path) { return path.substr(0, path.rfin
 std::string name_of(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
 Fact<std::vector<DiskEntry>> list_disk_directory(const std::string& path) {
-  const std::unique_ptr<DIR, CloseDirectory> directory(::opendir(path.c_str()));
-  if (!directory) return missing_reason(errno);
+  const Descriptor directory(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_DIRECTORY | O_CLOEXEC));
+  if (directory.get() < 0) return missing_reason(errno);
   std::vector<DiskEntry> entries;
+  // Of the size that the directories of sysfs need; opendir() would allocate what a network file system asks for.
+  alignas(dirent64) std::array<char, 32768> buffer;
   for (;;) {
-    errno = 0;
-    const dirent* entry = ::readdir(directory.get());
-    if (entry == nullptr) {
-      if (errno != 0) return missing_reason(errno);
-      break;
+    const ssize_t bytes = ::getdents64(directory.get(), buffer.data(), buffer.size());
+    if (bytes < 0) return missing_reason(errno);
+    if (bytes == 0) break;
+    for (ssize_t at = 0; at < bytes;) {
+      const auto& entry = *reinterpret_cast<const dirent64*>(buffer.data() + at);
+      at += entry.d_reclen;
+      const std::string name = static_cast<const char*>(entry.d_name);
+      if (name == "." || name == "..") continue;
+      if (entries.size() == max_directory_entries) {
+        return Missing{Why::malformed, fmt::format("more than {} entries", max_directory_entries)};
+      }
+      entries.push_back({name, kind_of_entry(path, entry)});
     }
-    const std::string name = static_cast<const char*>(entry->d_name);
-    if (name == "." || name == "..") continue;
-    if (entries.size() == max_directory_entries) {
-      return Missing{Why::malformed, fmt::format("more than {} entries", max_directory_entries)};
-    }
-    entries.push_back({name, kind_of_entry(path, *entry)});
   }
   std::sort(entries.begin(), entries.end(), [](const DiskEntry& a, const DiskEntry& b) { return a.name < b.name; });
   return entries;
@@ -77,6 +76,12 @@ Fact<Kind> disk_kind(const std::string& path) {
   struct stat status {};
   if (::lstat(path.c_str(), &status) != 0) return missing_reason(errno);
   return kind_of_mode(status.st_mode);
+}
+
+Fact<std::string> canonical_on_disk(const std::string& path) {
+  const Descriptor file(::open(path.c_str(), O_PATH | O_CLOEXEC));
+  if (file.get() < 0) return missing_reason(errno);
+  return read_disk_link(fmt::format("/proc/self/fd/{}", file.get()));
 }
 
 Fact<std::string> read_disk_link(const std::string& path) {

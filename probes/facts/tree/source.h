@@ -54,6 +54,9 @@ Fact<std::vector<DiskEntry>> list_disk_directory(const std::string& path);
 /// What stands at a path on disk, without following a link there.
 Fact<Kind> disk_kind(const std::string& path);
 
+/// The path with every link followed, as the kernel follows them.
+Fact<std::string> canonical_on_disk(const std::string& path);
+
 /// Target of a link on disk.
 Fact<std::string> read_disk_link(const std::string& path);
 

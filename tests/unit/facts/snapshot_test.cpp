@@ -310,6 +310,17 @@ TEST(AnonymizeTexts, OverlappingSubnetsStayNested) {
   EXPECT_EQ(routes[2].gateway, "192.0.2.2");
 }
 
+TEST(AnonymizeTexts, MasksAddressAndSwitchIdThatNetlinkTold) {
+  Snapshot snapshot;
+  NetdevAnswers netdev;
+  netdev.mac = std::string("4c:bb:47:2c:ac:10");
+  netdev.phys_switch_id = std::string("10ac2c0003474c4bb");
+  snapshot.answers.netdevs = std::vector<NetdevAnswers>{netdev};
+  const KernelAnswers masked = anonymize(snapshot).answers;
+  EXPECT_EQ(masked.netdevs->at(0).mac.value(), "02:00:00:00:01:10");
+  EXPECT_THAT(masked.netdevs->at(0).phys_switch_id.value(), HasSubstr("MASKED"));
+}
+
 TEST(AnonymizeTexts, AHostNamedLikeANetdevDoesNotRenameIt) {
   Snapshot snapshot;
   snapshot.answers.hostname = std::string("eth0");

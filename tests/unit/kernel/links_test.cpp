@@ -11,6 +11,8 @@
 #include <vector>
 
 #include "probes/facts/kernel/ask.h"
+#include "probes/facts/kernel/netlink.h"
+#include "probes/facts/readers/readers.h"
 
 namespace rocekit::facts::kernel {
 namespace {
@@ -41,10 +43,20 @@ const NetdevAnswers* find(const Fact<std::vector<NetdevAnswers>>& netdevs, const
   return found == netdevs->end() ? nullptr : &*found;
 }
 
+Fact<std::vector<NetdevAnswers>> links(const std::vector<std::string>& rdma_netdevs = {}) {
+  NetlinkSocket socket(NETLINK_ROUTE);
+  return ask_netdevs(socket, rdma_netdevs);
+}
+
+Fact<std::vector<Route>> routes_of_this_network() {
+  NetlinkSocket socket(NETLINK_ROUTE);
+  return ask_routes(socket, ask_netdevs(socket, {}).value_or({}));
+}
+
 constexpr const char* cannot_make_netdevs = "needs root, iproute2 and this kind of netdev in the kernel";
 
 TEST(Links, LoopbackHasItsAddressesAndNoKind) {
-  const auto netdevs = ask_netdevs({});
+  const auto netdevs = links();
   ASSERT_TRUE(netdevs) << netdevs.missing().detail;
   const NetdevAnswers* const loopback = find(netdevs, "lo");
   ASSERT_NE(loopback, nullptr);
@@ -56,12 +68,51 @@ TEST(Links, LoopbackHasItsAddressesAndNoKind) {
   EXPECT_EQ(loopback->link_modes.missing().why, Why::not_read) << "ethtool is asked only for netdevs of RDMA devices";
 }
 
+TEST(Links, StateIsWhatSysfsTells) {
+  KernelAnswers answers;
+  answers.netdevs = links();
+  const FileTree tree = FileTree::live();
+  const auto from_files = readers::read_netdevs(tree, {});
+  const auto from_answers = readers::read_netdevs(tree, answers);
+  ASSERT_EQ(from_files.size(), from_answers.size());
+  for (std::size_t i = 0; i < from_files.size(); ++i) {
+    const Netdev& file = from_files[i];
+    const Netdev& told = from_answers[i];
+    ASSERT_EQ(told.name, file.name);
+    EXPECT_EQ(told.ifindex, file.ifindex);
+    EXPECT_EQ(told.mtu, file.mtu);
+    EXPECT_EQ(told.operstate, file.operstate);
+    EXPECT_EQ(told.carrier, file.carrier);
+    EXPECT_EQ(told.carrier_changes, file.carrier_changes);
+    EXPECT_EQ(told.mac, file.mac);
+    EXPECT_EQ(told.type, file.type);
+    EXPECT_EQ(told.phys_port_name.has_value(), file.phys_port_name.has_value()) << file.name;
+    EXPECT_EQ(told.phys_switch_id.has_value(), file.phys_switch_id.has_value()) << file.name;
+  }
+  const NetdevAnswers* const loopback = find(answers.netdevs, "lo");
+  ASSERT_NE(loopback, nullptr);
+  EXPECT_TRUE(loopback->mtu) << "else the files above were compared with themselves";
+  EXPECT_EQ(loopback->phys_switch_id.missing().why, Why::not_supported);
+}
+
+TEST(Links, ANetdevThatIsDownHasNoCarrierToTell) {
+  const bool made = in_own_network({"link add one type veth peer name two"}, [] {
+    const auto netdevs = links();
+    const NetdevAnswers* const one = find(netdevs, "one");
+    ASSERT_NE(one, nullptr);
+    EXPECT_TRUE(one->operstate.is("down"));
+    ASSERT_FALSE(one->carrier);
+    EXPECT_EQ(one->carrier.missing().why, Why::not_read);
+  });
+  if (!made) GTEST_SKIP() << cannot_make_netdevs;
+}
+
 TEST(Links, VethHasKindMtuFlagsAndAddresses) {
   const bool made =
       in_own_network({"link add one type veth peer name two", "link set one up", "link set two up",
                       "addr add 192.168.100.10/24 dev one", "addr add fd00::10/64 dev one nodad"},
                      [] {
-                       const auto netdevs = ask_netdevs({"one"});
+                       const auto netdevs = links({"one"});
                        const NetdevAnswers* const one = find(netdevs, "one");
                        ASSERT_NE(one, nullptr);
                        EXPECT_TRUE(one->link_kind.is("veth"));
@@ -86,7 +137,7 @@ TEST(Links, VethHasKindMtuFlagsAndAddresses) {
 TEST(Links, PointToPointAddressIsTheOwnOne) {
   const bool made =
       in_own_network({"link add one type veth peer name two", "addr add 10.0.0.1 peer 10.0.0.2/32 dev one"}, [] {
-        const auto netdevs = ask_netdevs({});
+        const auto netdevs = links();
         const NetdevAnswers* const one = find(netdevs, "one");
         ASSERT_NE(one, nullptr);
         EXPECT_TRUE(one->addresses.is({Address{"inet", "10.0.0.1", 32, "global"}}));
@@ -101,7 +152,7 @@ TEST(Links, KindsOfStackedNetdevs) {
     if (kind == "vlan") command = "link add link one name upper type vlan id 7";
     if (kind == "macvlan") command = "link add link one name upper type macvlan";
     const bool made = in_own_network({"link add one type veth peer name two", command}, [&] {
-      const auto netdevs = ask_netdevs({});
+      const auto netdevs = links();
       const NetdevAnswers* const upper = find(netdevs, "upper");
       ASSERT_NE(upper, nullptr);
       EXPECT_TRUE(upper->link_kind.is(kind));
@@ -119,7 +170,7 @@ TEST(Routes, MainTableWithGatewaySourceMetricAndMultipath) {
        "route add 10.9.0.0/16 nexthop via 192.168.100.2 dev one nexthop via 192.168.101.2 dev two",
        "route add 10.8.0.0/16 dev one table 77", "route add blackhole 10.7.0.0/16"},
       [] {
-        const auto routes = ask_routes();
+        const auto routes = routes_of_this_network();
         ASSERT_TRUE(routes) << routes.missing().detail;
         EXPECT_THAT(*routes,
                     ::testing::UnorderedElementsAre(Route{"default", "one", "192.168.100.1", std::nullopt, 50},
@@ -132,7 +183,7 @@ TEST(Routes, MainTableWithGatewaySourceMetricAndMultipath) {
 }
 
 TEST(Routes, EmptyTableIsAnAnswer) {
-  const bool made = in_own_network({}, [] { EXPECT_TRUE(ask_routes().is({})); });
+  const bool made = in_own_network({}, [] { EXPECT_TRUE(routes_of_this_network().is({})); });
   if (!made) GTEST_SKIP() << cannot_make_netdevs;
 }
 

@@ -72,7 +72,7 @@ class Node : public ::testing::Test {
     verbs.openable = true;
     verbs.vendor_id = 0x2c9;
     verbs.vendor_part_id = 4129;
-    verbs.ports = {{1, 4096, 4096, {}}};
+    verbs.ports = {{1, 4096, 4096, {}, {}}};
     answers.verbs_devices = std::vector<VerbsDeviceAnswers>{verbs};
   }
   void link_speed(const std::string& path, const char* speed, const char* width) {
@@ -136,6 +136,14 @@ TEST_F(Node, OnlyTheGidsThatLibibverbsCallsValidAreOpened) {
   EXPECT_TRUE(one.gid_table_size.is(3));
   ASSERT_EQ(one.gids.size(), 1U);
   EXPECT_EQ(one.gids[0].ipv4, "192.168.0.117");
+}
+
+TEST_F(Node, AGidTableOfKnownSizeIsNotListed) {
+  answers.verbs_devices.value().front().ports.front().gid_indexes = std::vector<int>{10};
+  answers.verbs_devices.value().front().ports.front().gid_table_size = 1024;
+  const Port one = read_port();
+  EXPECT_TRUE(one.gid_table_size.is(1024));
+  EXPECT_EQ(one.gids.size(), 1U);
 }
 
 TEST_F(Node, AGidThatIsNoGidMakesTheTableUnknown) {
@@ -307,6 +315,21 @@ TEST_F(Node, NetlinksAnswersDescribeTheNetdev) {
   EXPECT_EQ(read_back.fec->active, "Off");
   EXPECT_THAT(read_back.fec->configured, ElementsAre("RS"));
   EXPECT_EQ(read_back.module.missing().why, Why::malformed);
+}
+
+TEST_F(Node, WhatNetlinkToldComesBeforeTheFiles) {
+  NetdevAnswers eth0;
+  eth0.name = "eth0";
+  eth0.mtu = 1500;
+  eth0.operstate = std::string("dormant");
+  eth0.phys_port_name = Missing{Why::not_supported, "no port name"};
+  answers.netdevs = std::vector<NetdevAnswers>{eth0};
+  machine.file(netdev + "/phys_port_name", "p0\n");
+  const Netdev read_netdev = read().netdevs.at(0);
+  EXPECT_TRUE(read_netdev.mtu.is(1500));
+  EXPECT_TRUE(read_netdev.operstate.is("dormant"));
+  EXPECT_EQ(read_netdev.phys_port_name.missing().detail, "no port name");
+  EXPECT_TRUE(read_netdev.mac.is("4c:bb:47:2c:ac:10")) << "from the file: netlink was not asked";
 }
 
 TEST_F(Node, TypesOfNetdevs) {
