@@ -13,4 +13,10 @@ Assembly enter_listen(const DoorOptions& options, const DoorContext& context, co
 Assembly enter_join(const DoorOptions& options, const DoorContext& context, const Limits& limits,
                     std::unique_ptr<Signals> signals);
 
+Assembly enter_via(const DoorOptions& options, const DoorContext& context, const Limits& limits,
+                   std::unique_ptr<Signals> signals);
+/// Under mpirun or srun. Precondition: launch_of_environment().
+Assembly enter_launched(const DoorOptions& options, const DoorContext& context, const Limits& limits,
+                        std::unique_ptr<Signals> signals);
+
 }  // namespace rocekit::session

@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "core/session/door_rooms.h"
 #include "core/session/hello.h"
+#include "core/session/launch.h"
 #include "core/session/limits.h"
 
 namespace rocekit::session {
@@ -40,7 +41,7 @@ Door door_of(const DoorOptions& options) {
   if (options.join) return Door::join;
   if (!options.via.empty()) return Door::via;
   if (options.local) return Door::local;
-  return Door::none;
+  return launch_of_environment() ? Door::launched : Door::none;
 }
 
 Session open(const DoorOptions& options, const DoorContext& context) { return open_with(options, context, Limits{}); }
@@ -62,7 +63,11 @@ Session open_with(const DoorOptions& options, const DoorContext& context, const 
       assembly = enter_local(options, context, limits, std::move(signals));
       break;
     case Door::via:
+      assembly = enter_via(options, context, limits, std::move(signals));
+      break;
     case Door::launched:
+      assembly = enter_launched(options, context, limits, std::move(signals));
+      break;
     case Door::none:
       throw InputError(
           "no peers to measure with: give --listen, --join, --via or --local, or start it under mpirun or srun");

@@ -76,6 +76,11 @@ void Gate::listen(const SocketAddress& address) {
   listeners_.push_back(std::move(socket));
 }
 
+void Gate::close() {
+  listeners_.clear();
+  strangers_.clear();
+}
+
 void Gate::add_to(std::vector<pollfd>& fds) const {
   for (const FileDescriptor& listener : listeners_) fds.push_back({listener.get(), POLLIN, 0});
   for (const Stranger& stranger : strangers_) fds.push_back({stranger.stream.in(), POLLIN, 0});

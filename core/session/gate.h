@@ -24,6 +24,8 @@ class Gate {
 
   std::uint16_t port() const { return port_; }
   const std::string& token() const { return token_; }
+  /// In a forked child: nobody may find it open there.
+  void close();
   void add_to(std::vector<pollfd>& fds) const;
   /// The next moment at which a stranger's time is up.
   Deadline next_deadline() const;

@@ -137,6 +137,8 @@ void Reception::lost(Guest& guest, const std::string& why) {
     throw Interrupted(*signal,
                       fmt::format("interrupted by {} while waiting for the other ranks", signal_name(*signal)));
   }
+  const std::string explained = explain_ ? explain_(guest.rank) : std::string();
+  if (!explained.empty()) throw SessionError(explained);
   throw SessionError(fmt::format("rank {} ({}) was lost before the session began: {}", guest.rank, guest.who, why));
 }
 

@@ -1,6 +1,7 @@
 // Rank 0's side of a session's beginning: who comes, is it the same version, which rank does it get.
 #pragma once
 
+#include <functional>
 #include <list>
 #include <optional>
 #include <string>
@@ -23,6 +24,9 @@ class Reception {
   /// A rank whose stream is there already. `who`: what errors call it ("spark-2"). `noisy`: a login shell may write
   /// before the rank does (its greeting is searched for).
   void expect(int rank, Stream stream, std::string who, bool noisy);
+
+  /// A sentence of its own for the end of an expected rank's process before it was here; empty: none.
+  void explain_end(std::function<std::string(int rank)> explain) { explain_ = std::move(explain); }
 
   /// Waits until all ranks are here and welcomes them. `gate`: where they come from, if not all are expected; they
   /// choose their rank by Hello::rank, or get one in the order of their coming. `what_to_do` ends the sentence about
@@ -62,6 +66,7 @@ class Reception {
   const Limits limits_;
   Signals& signals_;
   Children& children_;
+  std::function<std::string(int rank)> explain_;
   std::list<Guest> guests_;
 };
 
