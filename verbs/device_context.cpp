@@ -93,9 +93,9 @@ DeviceContext::DeviceContext(const std::string& device, int port)
         error != 0) {
       throw TransportError({"ibv_query_port", name_, {}, {}}, error);
     }
-    if (const auto error = fault("opening the device", {})) throw *error;
     // Asynchronous events are looked at between other things, never waited for.
     fcntl(context_->async_fd, F_SETFL, fcntl(context_->async_fd, F_GETFL) | O_NONBLOCK);
+    if (const auto cause = fault()) throw TransportError({"opening", name_, {}, cause->check_id}, 0, cause->sentence);
   } catch (...) {
     library_.close_device(context_);
     throw;
@@ -129,24 +129,21 @@ std::vector<GidEntry> DeviceContext::gids() const {
   return entries;
 }
 
-std::optional<TransportError> DeviceContext::fault(const std::string& call, const std::string& peer) const {
+std::optional<Cause> DeviceContext::fault() const {
   ibv_async_event event{};
-  while ((fcntl(context_->async_fd, F_GETFL) & O_NONBLOCK) != 0 && library_.get_async_event(context_, &event) == 0) {
+  while (library_.get_async_event(context_, &event) == 0) {
     const ibv_event_type type = event.event_type;
     library_.ack_async_event(&event);
     if (type == IBV_EVENT_DEVICE_FATAL || type == IBV_EVENT_CQ_ERR || type == IBV_EVENT_QP_FATAL ||
         type == IBV_EVENT_QP_REQ_ERR || type == IBV_EVENT_QP_ACCESS_ERR) {
-      return TransportError({call, name_, peer, {}}, 0,
-                            fmt::format("the device reported: {}", library_.event_type_str(type)));
+      return Cause{"", fmt::format("the device reported: {}", library_.event_type_str(type))};
     }
   }
   ibv_port_attr now{};
   if (const int error = library_.query_port(context_, static_cast<std::uint8_t>(port_), &now); error != 0) {
-    return TransportError({"ibv_query_port", name_, peer, {}}, error, "the device is gone");
+    return Cause{"ROCE-DEV-001", fmt::format("the device is gone (ibv_query_port: {})", std::strerror(error))};
   }
-  if (const auto sentence = port_fault(now.state)) {
-    return TransportError({call, name_, peer, "ROCE-LNK-002"}, 0, *sentence);
-  }
+  if (const auto sentence = port_fault(now.state)) return Cause{"ROCE-LNK-002", *sentence};
   return std::nullopt;
 }
 

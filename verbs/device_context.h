@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/dynlib/ibverbs.h"
+#include "verbs/causes.h"
 #include "verbs/device_deviations.h"
 #include "verbs/error.h"
 #include "verbs/gid_choice.h"
@@ -39,9 +40,9 @@ class DeviceContext {
   /// The valid entries of the port, by index.
   std::vector<GidEntry> gids() const;
 
-  /// Why nothing can pass here now: the port is not ACTIVE, or the device reported a fatal event since it was opened.
-  /// The error carries ROCE-LNK-002 for a port, none for the device.
-  std::optional<TransportError> fault(const std::string& call, const std::string& peer) const;
+  /// Why nothing can pass here now: the port is not ACTIVE (ROCE-LNK-002), or the device reported a fatal event since
+  /// it was opened; nullopt when all is well.
+  std::optional<Cause> fault() const;
 
  private:
   dynlib::Ibverbs library_;

@@ -120,6 +120,8 @@ class Endpoint {
   /// Messages of this block whose content was wrong (Shape::verify), and the first such in words.
   virtual std::uint64_t corrupt_messages() const { return 0; }
   virtual std::string first_corruption() const { return {}; }
+  /// ud: datagrams of this block that were lost and sent again, as far as this end knows.
+  virtual std::uint64_t lost_messages() const { return 0; }
 };
 
 /// Each throws InputError (unknown device, sizes beyond the device's limit) or TransportError.

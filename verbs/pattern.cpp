@@ -99,6 +99,10 @@ void PatternLog::check(const void* buffer, std::size_t size, std::uint64_t seque
   }
 }
 
+void PatternLog::report(const std::string& sentence) {
+  if (corrupt_messages_++ == 0) first_corruption_ = sentence;
+}
+
 void PatternLog::clear() {
   corrupt_messages_ = 0;
   first_corruption_.clear();

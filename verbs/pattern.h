@@ -39,6 +39,8 @@ class PatternLog {
  public:
   /// Checks message `sequence` and remembers whether it was wrong.
   void check(const void* buffer, std::size_t size, std::uint64_t sequence);
+  /// A message that was wrong in another way than by its bytes: "fetch-add 3 returned 5".
+  void report(const std::string& sentence);
   void clear();
   std::uint64_t corrupt_messages() const { return corrupt_messages_; }
   /// "message 17 of 4096 B: byte 1024 is 0x00, not 0x5a"; empty when there was none.
