@@ -60,5 +60,204 @@ TEST(Session, KnowsTheHostAndProcessOfEachRank) {
   EXPECT_EQ(of_rank(lines, 1), "1");
 }
 
+// Faults: whoever is lost, silent, late, gives up or is interrupted is named by all others.
+
+/// Parts of a run that the test reaches into: says its process number, then does `body`.
+std::string pid_line(int rank, pid_t pid) {
+  return "pid of " + std::to_string(rank) + " is " + std::to_string(pid) + ".";
+}
+
+/// Three ranks that meet and then wait for each other in steps of 10 ms for a long time, as a measurement would look at
+/// called_off(); the test does something to one of them meanwhile.
+class Fault : public testing::Test {
+ protected:
+  static std::string measure(Session& session, const Process::Say& say) {
+    session.barrier("getting ready");
+    say(pid_line(session.rank(), ::getpid()));
+    for (int i = 0; i < 500 && !session.called_off(); ++i) std::this_thread::sleep_for(milliseconds(10));
+    session.throw_if_called_off();
+    return "nothing happened";
+  }
+
+  Fault()
+      : run_([](const Process::Say& say) {
+          DoorOptions options;
+          options.local = true;
+          options.ranks = 3;
+          return take_part(options, say, [&](Session& session) { return measure(session, say); });
+        }) {
+    for (int rank = 0; rank < 3; ++rank) {
+      const std::string start = "pid of " + std::to_string(rank) + " is ";
+      pids_.push_back(std::stoi(run_.line_with(start).substr(start.size())));
+    }
+  }
+
+  /// After `signal` to a rank, what each rank says.
+  std::vector<std::string> after(int signal, int rank) {
+    ::kill(pids_.at(static_cast<std::size_t>(rank)), signal);
+    return run_.lines();
+  }
+
+  Process run_;
+  std::vector<pid_t> pids_;
+};
+
+TEST_F(Fault, AKilledRankIsNamedByAllOthers) {
+  const auto lines = after(SIGKILL, 2);
+  for (const int rank : {0, 1}) {
+    EXPECT_THAT(of_rank(lines, rank),
+                AllOf(StartsWith("error: rank 2 ("),
+                      EndsWith(") was lost after getting ready: its process was killed by SIGKILL")));
+  }
+  EXPECT_EQ(run_.exit_code(), 3);
+}
+
+TEST_F(Fault, RanksEndWithRank0) {
+  const auto lines = after(SIGKILL, 0);
+  // lines() returned: no rank holds the pipe any more.
+  EXPECT_EQ(of_rank(lines, 0), "(rank 0 said nothing)");
+  EXPECT_EQ(run_.exit_code(), 128 + SIGKILL);
+}
+
+TEST_F(Fault, AStoppedRankIsNamedAndEnded) {
+  const auto lines = after(SIGSTOP, 1);
+  for (const int rank : {0, 2}) {
+    EXPECT_THAT(of_rank(lines, rank), AllOf(StartsWith("error: rank 1 ("),
+                                            EndsWith(") was lost after getting ready: no sign of life for 500 ms")));
+  }
+}
+
+TEST_F(Fault, AnInterruptedRankIsNamedByAllOthers) {
+  const auto lines = after(SIGINT, 1);
+  EXPECT_EQ(of_rank(lines, 1), "interrupted 2: interrupted by SIGINT after getting ready");
+  EXPECT_THAT(of_rank(lines, 0), AllOf(StartsWith("error: rank 1 ("), EndsWith(") was interrupted by SIGINT")));
+  EXPECT_THAT(of_rank(lines, 2), AllOf(StartsWith("error: rank 1 ("), EndsWith(") was interrupted by SIGINT")));
+  EXPECT_EQ(run_.exit_code(), 3);
+}
+
+TEST_F(Fault, Rank0InterruptedEndsAllByItsSignal) {
+  const auto lines = after(SIGTERM, 0);
+  EXPECT_EQ(of_rank(lines, 0), "interrupted 15: interrupted by SIGTERM after getting ready");
+  EXPECT_THAT(of_rank(lines, 2), EndsWith(") was interrupted by SIGTERM"));
+  EXPECT_EQ(run_.exit_code(), 128 + SIGTERM);
+}
+
+TEST_F(Fault, CtrlCReachesAllRanksAndEachReportsItsOwn) {
+  for (const pid_t pid : pids_) ::kill(pid, SIGINT);
+  const auto lines = run_.lines();
+  for (int rank = 0; rank < 3; ++rank) EXPECT_THAT(of_rank(lines, rank), StartsWith("interrupted 2: "));
+}
+
+TEST(Session, AbortGivesItsReasonToAllRanks) {
+  Process run = local_ranks(3, [](Session& session) {
+    session.barrier("meeting");
+    if (session.rank() == 2) {
+      session.abort("no memory\nis left");
+      session.abort("a second reason");
+    }
+    session.barrier("connecting queue pairs");
+    return std::string("on");
+  });
+  const auto lines = run.lines();
+  for (int rank = 0; rank < 3; ++rank)
+    EXPECT_THAT(of_rank(lines, rank), AllOf(StartsWith("error: rank 2 ("), EndsWith("): no memory\\nis left")));
+}
+
+TEST(Session, ARankThatLeavesWithoutCloseEndsTheRun) {
+  Process run = local_ranks(2, [](Session& session) {
+    if (session.rank() == 1) throw SessionError("own trouble");
+    session.barrier("meeting");
+    return std::string("on");
+  });
+  const auto lines = run.lines();
+  EXPECT_EQ(of_rank(lines, 1), "error: own trouble");
+  EXPECT_THAT(of_rank(lines, 0), EndsWith("): ended early"));
+}
+
+TEST(Session, WhoDoesNotAnswerIsNamedWithTheStep) {
+  Process run = local_ranks(4, [](Session& session) {
+    if (session.rank() == 2) {
+      for (int i = 0; i < 500 && !session.called_off(); ++i) std::this_thread::sleep_for(milliseconds(10));
+      session.throw_if_called_off();
+    }
+    session.barrier("connecting queue pairs", milliseconds(200));
+    return std::string("on");
+  });
+  const auto lines = run.lines();
+  for (int rank = 0; rank < 4; ++rank) {
+    EXPECT_THAT(of_rank(lines, rank), AllOf(StartsWith("error: rank 2 ("),
+                                            EndsWith(") did not answer within 200 ms while connecting queue pairs")));
+  }
+}
+
+TEST(Session, ALateRank0IsNamedByTheRankWhoseTimeIsUp) {
+  Process run = local_ranks(3, [](Session& session) {
+    if (session.rank() == 0) {
+      for (int i = 0; i < 500 && !session.called_off(); ++i) std::this_thread::sleep_for(milliseconds(10));
+      session.throw_if_called_off();
+    }
+    // Rank 2 waits too, and is not to be blamed.
+    session.barrier("gathering facts", session.rank() == 1 ? milliseconds(200) : milliseconds(5'000));
+    return std::string("on");
+  });
+  const auto lines = run.lines();
+  for (int rank = 0; rank < 3; ++rank) {
+    EXPECT_THAT(of_rank(lines, rank),
+                AllOf(StartsWith("error: rank 0 ("), EndsWith(") did not answer within 200 ms while gathering facts")));
+  }
+}
+
+TEST(Session, RanksAtDifferentStepsAreTold) {
+  Process run = local_ranks(2, [](Session& session) {
+    if (session.rank() == 0) session.barrier("meeting");
+    if (session.rank() == 1) session.allgather("x", "gathering");
+    return std::string("on");
+  });
+  EXPECT_THAT(of_rank(run.lines(), 1), HasSubstr(") is at another step than rank 0 ("));
+}
+
+TEST(Session, CloseWaitsForAllRanks) {
+  Process run([](const Process::Say& say) {
+    DoorOptions options;
+    options.local = true;
+    return take_part(options, say, [&](Session& session) {
+      if (session.rank() == 0) {
+        std::this_thread::sleep_for(milliseconds(150));
+        say("report");
+      }
+      return std::string("on");
+    });
+  });
+  const auto lines = run.lines();
+  ASSERT_EQ(lines.size(), 3u);
+  EXPECT_EQ(lines[0], "report");
+}
+
+TEST(Session, SignalsDoAgainWhatTheyDidOnceItIsClosed) {
+  Process run([](const Process::Say& say) {
+    DoorOptions options;
+    options.local = true;
+    const int code = take_part(options, say, [](Session&) { return std::string("on"); });
+    ::raise(SIGTERM);
+    return code;
+  });
+  EXPECT_EQ(run.exit_code(), 128 + SIGTERM);
+}
+
+TEST(Session, ManyRanksMeet) {
+  Process run = local_ranks(
+      40,
+      [](Session& session) {
+        std::size_t sum = 0;
+        for (const std::string& one :
+             session.allgather(std::string(static_cast<std::size_t>(session.rank()), 'x'), "counting"))
+          sum += one.size();
+        return std::to_string(sum);
+      },
+      Limits{});
+  const auto lines = run.lines();
+  for (int rank = 0; rank < 40; ++rank) EXPECT_EQ(of_rank(lines, rank), "780");
+}
+
 }  // namespace
 }  // namespace rocekit::session::test
