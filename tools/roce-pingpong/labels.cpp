@@ -87,6 +87,35 @@ std::optional<double> fraction_of(const Report& report, const Result& result) {
   return result.bandwidth.mean_gbit_s / (result.bidirectional ? 2 * *bound : *bound);
 }
 
+Against against(const Comparison& comparison) {
+  using Outcome = Against::Outcome;
+  const measure::Ratio& ratio = comparison.ratio_p50;
+  // More microseconds are slower, more Gb/s are faster.
+  const bool b_slower = (comparison.metric == Metric::latency) == (ratio.ratio >= 1);
+  const bool invert = ratio.ratio < 1;
+  if (ratio.pairs == 0 || ratio.ratio <= 0 || ratio.low <= 0 || !std::isfinite(ratio.high)) {
+    return {Outcome::too_few_pairs, invert && ratio.ratio > 0 ? 1 / ratio.ratio : ratio.ratio, 0, 0};
+  }
+  if (!ratio.differs()) return {Outcome::no_difference, ratio.ratio, ratio.low, ratio.high};
+  const Outcome outcome = b_slower ? Outcome::slower : Outcome::faster;
+  if (invert) return {outcome, 1 / ratio.ratio, 1 / ratio.high, 1 / ratio.low};
+  return {outcome, ratio.ratio, ratio.low, ratio.high};
+}
+
+std::string in_words(const Against& against) {
+  switch (against.outcome) {
+    case Against::Outcome::slower:
+      return fmt::format("{}x slower ({}-{})", times(against.factor), times(against.low), times(against.high));
+    case Against::Outcome::faster:
+      return fmt::format("{}x faster ({}-{})", times(against.factor), times(against.low), times(against.high));
+    case Against::Outcome::no_difference:
+      return fmt::format("no difference ({}-{})", times(against.low), times(against.high));
+    case Against::Outcome::too_few_pairs:
+      break;
+  }
+  return "too few pairs to compare";
+}
+
 std::string microseconds(double us) { return us < 10 ? fmt::format("{:.2f}", us) : significant(us, 3); }
 
 std::string microseconds(std::optional<double> us) { return us ? microseconds(*us) : "-"; }

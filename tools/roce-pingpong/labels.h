@@ -38,6 +38,19 @@ bool all_on_wire(const Report& report, const std::vector<std::size_t>& paths);
 std::optional<double> bound_of(const Report& report, const Result& result);
 std::optional<double> fraction_of(const Report& report, const Result& result);
 
+// ---- comparisons ----
+
+/// What a comparison says of `b`, whichever metric: "11.6x slower (11.5-11.7)".
+struct Against {
+  enum class Outcome { slower, faster, no_difference, too_few_pairs };
+  Outcome outcome = Outcome::too_few_pairs;
+  double factor = 1;  ///< 1 or more; of the typical pair
+  double low = 1;     ///< its interval, 1 or more where there is a difference
+  double high = 1;
+};
+Against against(const Comparison& comparison);
+std::string in_words(const Against& against);
+
 // ---- numbers ----
 
 std::string microseconds(double us);              ///< "1.42", "17.1", "182", "2140": three digits as far as they fit
