@@ -24,7 +24,7 @@ class Planner {
     refuse();
     size();
     step_.notes = model_.notes;
-    if (request().form && *request().form != ExpertForm::all_reduce) {
+    if (step_.replicas() > 1) {
       plan_data_parallel();
     } else {
       plan_tensor_and_pipeline();
@@ -78,7 +78,7 @@ class Planner {
   }
 
   void size() {
-    requests_ = divided_up(request().batch, request().microbatches);
+    requests_ = divided_up(request().batch, request().microbatches * step_.replicas());
     rows_ = requests_ * (request().draft_tokens + 1);
     if (request().phase == Phase::decode) {
       step_.tokens = rows_;
@@ -204,7 +204,8 @@ class Planner {
     }
     add(OpKind::all_reduce, "numbers of tokens of the data-parallel ranks", setting, Group::data, ranks, 1,
         {{"token counts", 4 * ranks, DataType::int32}});
-    step_.notes.emplace_back("the batch is that of each data-parallel rank, all ranks alike");
+    step_.notes.push_back(
+        fmt::format("the requests are shared by {} data-parallel ranks, {} on each", ranks, requests_));
     if (request().draft_tokens > 0) {
       step_.notes.emplace_back("the draft model runs on each data-parallel rank alone and sends nothing");
     }
@@ -254,13 +255,17 @@ class Planner {
 
   const Model model_;
   Step step_;
-  std::uint64_t requests_ = 0;  ///< of a microbatch
+  std::uint64_t requests_ = 0;  ///< of a microbatch, on each data-parallel rank
   std::uint64_t rows_ = 0;      ///< of logits
 };
 
 }  // namespace
 
 const char* to_string(Phase phase) { return phase == Phase::decode ? "decode" : "prefill"; }
+
+std::uint64_t Step::replicas() const {
+  return request.form && *request.form != ExpertForm::all_reduce ? request.mode.expert : 1;
+}
 
 std::uint64_t Step::operation_count() const {
   std::uint64_t sum = 0;

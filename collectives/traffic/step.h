@@ -21,9 +21,10 @@ struct StepRequest {
   Parallelism mode;
   std::optional<ExpertForm> form;  ///< one of forms_of(mode); needed where that names any
   Phase phase = Phase::decode;
-  /// Requests in the step: of the engine, or of each data-parallel rank (dpN, and epN in its DP forms).
+  /// Requests in the step, of the whole engine. Data-parallel ranks (dpN, and epN in its DP forms) share them; a rank
+  /// without one computes a request of padding, as the others wait for it.
   std::uint64_t batch = 1;
-  std::uint64_t prefill_tokens = 8192;  ///< a chunk
+  std::uint64_t prefill_tokens = 8192;  ///< a chunk, on each data-parallel rank
   std::uint64_t draft_tokens = 0;       ///< K of eagle3:K; 0: no speculation
   std::uint64_t microbatches = 1;       ///< of a pipeline, in the step
   bool graph_padding = true;            ///< pad tokens to the sizes of captured CUDA graphs
@@ -32,11 +33,13 @@ struct StepRequest {
 
 struct Step {
   StepRequest request;
-  std::uint64_t tokens = 0;         ///< of each microbatch that carry work
+  std::uint64_t tokens = 0;         ///< of a microbatch, on each data-parallel rank
   std::uint64_t padded_tokens = 0;  ///< that are computed and sent
   std::vector<Operation> operations;
   std::vector<std::string> notes;  ///< what is assumed, in sentences
 
+  /// Engines that serve their own requests, side by side: ranks of data parallelism, else 1.
+  std::uint64_t replicas() const;
   std::uint64_t operation_count() const;  ///< launches: sum of counts
   std::uint64_t bytes_per_rank() const;   ///< handed in by each rank: sum of count * bytes_per_rank
   double wire_bytes_per_rank() const;

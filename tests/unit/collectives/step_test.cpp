@@ -132,7 +132,7 @@ TEST(Step, ExpertParallelWithoutDataParallelIsTensorParallelOnTheWire) {
 }
 
 TEST(Step, GatherAndScatterOfExpertsCarryTokensOfAllRanks) {
-  StepRequest request = request_of("deepseek-v3", "dp2ep2", 4);
+  StepRequest request = request_of("deepseek-v3", "dp2ep2", 7);
   request.form = ExpertForm::gather_scatter;
   const Step step = plan_step(request);
   EXPECT_EQ(count_of(step, OpKind::all_gather), 58U);  // 61 layers, 3 of them dense
@@ -150,7 +150,7 @@ TEST(Step, GatherAndScatterOfExpertsCarryTokensOfAllRanks) {
 TEST(Step, DispatchOfDeepSeekIs7408BytesATokenAndExpert) { EXPECT_EQ(dispatched_bytes(7168), 7408U); }
 
 TEST(Step, DispatchSendsEachTokenToEachExpertAndCombineSendsItBack) {
-  StepRequest request = request_of("deepseek-v3", "ep2", 16);
+  StepRequest request = request_of("deepseek-v3", "ep2", 32);
   request.form = ExpertForm::dispatch_combine;
   const Step step = plan_step(request);
   const Operation& dispatch = operation_of(step, "dispatch");

@@ -1,0 +1,242 @@
+#include "collectives/predict/prediction.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "core/error.h"
+#include "core/text/sizes.h"
+
+namespace rocekit::predict {
+namespace {
+
+using traffic::OpKind;
+using traffic::Phase;
+using traffic::Step;
+using traffic::StepRequest;
+
+void add_once(std::vector<std::string>& list, std::string sentence) {
+  if (std::find(list.begin(), list.end(), sentence) == list.end()) list.push_back(std::move(sentence));
+}
+
+/// Sum of count * latency in microseconds; `end` chooses the percentile.
+template <class End>
+double total_us(const std::vector<PricedOperation>& operations, Estimate PricedOperation::*side, End end) {
+  double sum = 0;
+  for (const PricedOperation& operation : operations) {
+    sum += static_cast<double>(operation.count) * end((operation.*side).latency);
+  }
+  return sum;
+}
+
+double median(const Latency& latency) { return latency.p50_us; }
+double fast(const Latency& latency) { return latency.p10_us.value_or(latency.p50_us); }
+double slow(const Latency& latency) { return latency.p90_us.value_or(latency.p50_us); }
+
+bool has_spread(const Latency& latency) { return latency.p10_us.has_value() || latency.p90_us.has_value(); }
+
+/// Tokens per second of a step whose time is `step_us` on A and `saved_us` less on B.
+double rate(double tokens, double step_us, double saved_us) {
+  const double left_us = step_us - saved_us;
+  return left_us > 0 ? tokens / left_us * 1e6 : std::numeric_limits<double>::infinity();
+}
+
+class Predictor {
+ public:
+  Predictor(const PredictionRequest& request, const LatencyTable& table) : request_(request), table_(table) {}
+
+  Prediction run() {
+    refuse();
+    prediction_.measured_on = request_.measured_on;
+    prediction_.predicted_on = request_.predicted_on;
+    for (const traffic::Operation& operation : request_.step.operations) price(operation);
+    const double a_us = total_us(prediction_.operations, &PricedOperation::a, median);
+    const double b_us = total_us(prediction_.operations, &PricedOperation::b, median);
+    prediction_.communication_a_ms = a_us / 1000;
+    prediction_.communication_b_ms = b_us / 1000;
+    prediction_.tokens_per_step = tokens(accepted_middle());
+    prediction_.ceiling_a_tok_s = prediction_.tokens_per_step / a_us * 1e6;
+    prediction_.ceiling_b_tok_s = prediction_.tokens_per_step / b_us * 1e6;
+    if (request_.tok_s) predict_rate(a_us, b_us);
+    say_assumptions();
+    say_where_it_fails();
+    return std::move(prediction_);
+  }
+
+ private:
+  const StepRequest& step() const { return request_.step.request; }
+
+  void refuse() const {
+    const std::vector<std::string> names = table_.transports();
+    for (const std::string& transport : {request_.measured_on, request_.predicted_on}) {
+      if (std::find(names.begin(), names.end(), transport) == names.end()) {
+        throw InputError(
+            fmt::format("there are no latencies on {}; the table has {}", transport, fmt::join(names, ", ")));
+      }
+    }
+    if (request_.tok_s && (!(*request_.tok_s > 0) || *request_.tok_s > 1e9)) {
+      throw InputError("tokens per second are a number above 0");
+    }
+    const double most = static_cast<double>(step().draft_tokens) + 1;
+    if (request_.accepted_tokens && (!(*request_.accepted_tokens >= 1) || *request_.accepted_tokens > most)) {
+      throw InputError(fmt::format("a verify step with {} draft tokens yields 1 to {} tokens a request, not {}",
+                                   step().draft_tokens, most, *request_.accepted_tokens));
+    }
+    if (request_.step.operations.empty()) throw InputError("the step sends nothing");
+  }
+
+  Estimate estimate(const traffic::Operation& operation, const std::string& transport) {
+    const std::uint64_t size = operation.size_bytes();
+    const std::optional<Estimate> found = table_.at(operation.kind, transport, size);
+    if (!found) {
+      throw InputError(fmt::format("there are no latencies of {} on {}, and of no operation that could stand in for it",
+                                   traffic::to_string(operation.kind), transport));
+    }
+    if (found->extrapolated) {
+      add_once(prediction_.extrapolations,
+               fmt::format("{} of {} on {} lies outside the sizes of the table ({} to {})",
+                           traffic::to_string(operation.kind), text::rounded_size(static_cast<double>(size)), transport,
+                           text::exact_size(found->smallest_bytes), text::exact_size(found->largest_bytes)));
+    }
+    if (found->stands_in) {
+      add_once(prediction_.extrapolations,
+               fmt::format("the table has no {} on {}: the latency of {} at the same size stands for it",
+                           traffic::to_string(operation.kind), transport, traffic::to_string(*found->stands_in)));
+    }
+    return *found;
+  }
+
+  void price(const traffic::Operation& operation) {
+    PricedOperation priced;
+    priced.what = operation.what;
+    priced.kind = operation.kind;
+    priced.size_bytes = operation.size_bytes();
+    priced.count = operation.count;
+    priced.a = estimate(operation, request_.measured_on);
+    priced.b = estimate(operation, request_.predicted_on);
+    prediction_.operations.push_back(std::move(priced));
+  }
+
+  /// Tokens that a step yields (decode) or reads (prefill), on all ranks.
+  double tokens(double accepted) const {
+    if (step().phase == Phase::prefill) return static_cast<double>(request_.step.replicas() * step().prefill_tokens);
+    return static_cast<double>(step().batch) * accepted;
+  }
+
+  double accepted_middle() const {
+    return request_.accepted_tokens.value_or(1 + static_cast<double>(step().draft_tokens) / 2);
+  }
+
+  double step_us(double accepted) const { return tokens(accepted) / *request_.tok_s * 1e6; }
+
+  void predict_rate(double a_us, double b_us) {
+    const double middle = accepted_middle();
+    const double whole_us = step_us(middle);
+    prediction_.measured_tok_s = request_.tok_s;
+    prediction_.step_a_ms = whole_us / 1000;
+    prediction_.rest_ms = (whole_us - a_us) / 1000;
+    if (whole_us <= a_us) {
+      prediction_.warnings.push_back(fmt::format(
+          "a step takes {:.2f} ms by the measured tokens per second, and its communication alone {:.2f} ms by the "
+          "latencies: "
+          "the latencies are not those of serving (other sizes, other settings, or not isolated from each other), so "
+          "nothing is predicted",
+          whole_us / 1000, a_us / 1000));
+      return;
+    }
+    prediction_.tok_s = rate(tokens(middle), whole_us, a_us - b_us);
+    interval();
+  }
+
+  void interval() {
+    const bool spread = std::any_of(
+        prediction_.operations.begin(), prediction_.operations.end(),
+        [](const PricedOperation& priced) { return has_spread(priced.a.latency) || has_spread(priced.b.latency); });
+    const bool guessed = step().draft_tokens > 0 && !request_.accepted_tokens;
+    if (!spread && !guessed) return;
+    const auto saved = [&](auto end_a, auto end_b) {
+      return total_us(prediction_.operations, &PricedOperation::a, end_a) -
+             total_us(prediction_.operations, &PricedOperation::b, end_b);
+    };
+    const double least = saved(fast, slow);
+    const double most = saved(slow, fast);
+    Interval found{*prediction_.tok_s, *prediction_.tok_s};
+    const double highest = static_cast<double>(step().draft_tokens) + 1;
+    for (const double accepted : guessed ? std::vector<double>{1, highest} : std::vector<double>{accepted_middle()}) {
+      for (const double saving : {least, most}) {
+        const double tok_s = rate(tokens(accepted), step_us(accepted), saving);
+        found.low = std::min(found.low, tok_s);
+        found.high = std::max(found.high, tok_s);
+      }
+    }
+    prediction_.interval = found;
+  }
+
+  void say_assumptions() {
+    auto& list = prediction_.assumptions;
+    list.emplace_back(
+        "everything but communication takes the same time on both transports, and operations do not overlap with it or "
+        "with each other");
+    list.emplace_back(
+        "an operation takes in a step what it takes in the table, whether that was measured alone, back to back or in "
+        "a "
+        "graph");
+    if (prediction_.measured_tok_s) {
+      list.push_back(
+          fmt::format("{} tok/s were measured with {}, {}, at the context length that is asked about",
+                      *prediction_.measured_tok_s, traffic::to_string(step().phase),
+                      step().phase == Phase::decode
+                          ? fmt::format("{} request{} in each step", step().batch, step().batch == 1 ? "" : "s")
+                          : fmt::format("chunks of {} tokens", step().prefill_tokens)));
+    }
+    if (prediction_.interval) {
+      list.emplace_back("the interval takes every operation at p10 on one transport and p90 on the other at once");
+    } else if (prediction_.tok_s) {
+      list.emplace_back("the table has no p10 and p90, so there is no interval");
+    }
+    for (const std::string& note : request_.step.notes) list.push_back(note);
+  }
+
+  void say_where_it_fails() {
+    auto& list = prediction_.warnings;
+    if (step().form) {
+      list.push_back(
+          fmt::format("expert parallelism is assumed to issue its {} form; engine versions differ, and the published "
+                      "EP=2 cases are "
+                      "missed by up to 50 %",
+                      traffic::to_string(*step().form)));
+    }
+    if (step().draft_tokens > 0 && !request_.accepted_tokens) {
+      list.push_back(
+          fmt::format("the mean of tokens that a verify step yields is not given: {} is assumed, and the interval "
+                      "covers 1 to {}",
+                      accepted_middle(), step().draft_tokens + 1));
+    }
+    if (step().mode.pipeline > 1) {
+      list.emplace_back(
+          "a pipeline with several microbatches hides its sends behind compute, so that the saving is an upper bound; "
+          "the "
+          "pickled metadata over TCP stay on either transport");
+    }
+    if (step().phase == Phase::prefill) {
+      list.emplace_back(
+          "large operations of prefill may overlap with compute, and the method has not been held to any published "
+          "prefill "
+          "case");
+    }
+  }
+
+  const PredictionRequest& request_;
+  const LatencyTable& table_;
+  Prediction prediction_;
+};
+
+}  // namespace
+
+Prediction predict(const PredictionRequest& request, const LatencyTable& table) {
+  return Predictor(request, table).run();
+}
+
+}  // namespace rocekit::predict

@@ -1,0 +1,118 @@
+// Latencies by operation, transport and size: reading and interpolation.
+#include "collectives/predict/latency_table.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "collectives/predict/latency_file.h"
+#include "core/error.h"
+
+namespace rocekit::predict {
+namespace {
+
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using traffic::OpKind;
+
+std::string sentence_of(const std::string& text) {
+  try {
+    read_latencies(text, "file");
+  } catch (const InputError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(LatencyTable, IsReadFromCsvInAnyOrderOfColumns) {
+  const LatencyTable table = read_latencies(
+      "# measured at night\r\nsize,transport,p50_us,op,note,p90_us\r\n4K,TCP,128.5,AllReduce,\"a, b\",160\r\n\r\n"
+      "8,roce,7,all_reduce,,\n",
+      "file");
+  EXPECT_THAT(table.transports(), ElementsAre("rdma", "socket"));
+  const auto socket = table.at(OpKind::all_reduce, "socket", 4096);
+  ASSERT_TRUE(socket);
+  EXPECT_EQ(socket->latency, (Latency{128.5, std::nullopt, 160}));
+  EXPECT_FALSE(socket->extrapolated);
+  EXPECT_EQ(table.at(OpKind::all_reduce, "rdma", 8)->latency, (Latency{7, std::nullopt, std::nullopt}));
+}
+
+TEST(LatencyTable, IsReadFromResultsOfADocument) {
+  const std::string results =
+      R"([{"op": "all-reduce", "transport": "NET/Socket", "size_bytes": 4096, "samples": 9,
+           "latency_us": {"min": 90, "p50": 100, "p90": 120}},
+          {"op": "all-reduce", "transport": "NET/IB", "size_bytes": 4096, "latency_us": {"p10": 9, "min": 8, "p50": 10}},
+          {"op": "all-reduce", "transport": "rdma", "size_bytes": 1, "bandwidth_gbit_s": {}}])";
+  for (const std::string& text : {results, R"({"schema": "rocekit/pattern", "results": )" + results + "}"}) {
+    const LatencyTable table = read_latencies(text, "file");
+    EXPECT_EQ(table.at(OpKind::all_reduce, "socket", 4096)->latency, (Latency{100, 90, 120}));
+    EXPECT_EQ(table.at(OpKind::all_reduce, "rdma", 4096)->latency, (Latency{10, 9, std::nullopt}));
+  }
+}
+
+TEST(LatencyTable, InterpolatesOnLogarithms) {
+  const LatencyTable table = read_latencies(
+      "op,transport,size,p50_us,p10_us,p90_us\nall-reduce,x,1K,10,8,20\nall-reduce,x,64K,80,64,\n", "file");
+  const auto middle = table.at(OpKind::all_reduce, "x", 8192);
+  ASSERT_TRUE(middle);
+  EXPECT_FALSE(middle->extrapolated);
+  EXPECT_NEAR(middle->latency.p50_us, 28.284, 0.001);  // half of the way from 10 to 80 in logarithms
+  EXPECT_NEAR(*middle->latency.p10_us, 22.627, 0.001);
+  EXPECT_FALSE(middle->latency.p90_us);  // one neighbour has none
+}
+
+TEST(LatencyTable, BeyondItsSizesItKeepsTheLatencyBelowAndTheSlopeAbove) {
+  const LatencyTable table = read_latencies(
+      "op,transport,size,p50_us\nall-reduce,x,1K,10\nall-reduce,x,4K,20\nall-gather,x,1K,10\nall-gather,x,2K,100\n"
+      "send-recv,x,1K,10\nsend-recv,x,2K,5\nbroadcast,x,1K,3\n",
+      "file");
+  const auto at = [&](OpKind kind, std::uint64_t size) {
+    const auto found = table.at(kind, "x", size);
+    EXPECT_TRUE(found->extrapolated);
+    return found->latency.p50_us;
+  };
+  EXPECT_EQ(at(OpKind::all_reduce, 8), 10);
+  EXPECT_EQ(at(OpKind::all_reduce, 0), 10);
+  EXPECT_NEAR(at(OpKind::all_reduce, 16384), 40, 1e-9);  // the square root of the size
+  EXPECT_NEAR(at(OpKind::all_gather, 4096), 200, 1e-9);  // no steeper than in proportion
+  EXPECT_NEAR(at(OpKind::send_recv, 4096), 5, 1e-9);     // no faster than the largest
+  EXPECT_EQ(at(OpKind::broadcast, 1U << 30U), 3);        // one size: constant
+}
+
+TEST(LatencyTable, AlikeOperationsStandInAndSendRecvNever) {
+  const LatencyTable table = read_latencies("op,transport,size,p50_us\nall-reduce,x,1K,10\n", "file");
+  EXPECT_EQ(table.at(OpKind::all_gather, "x", 1024)->stands_in, OpKind::all_reduce);
+  EXPECT_EQ(table.at(OpKind::all_to_all_v, "x", 1024)->stands_in, OpKind::all_reduce);
+  EXPECT_EQ(table.at(OpKind::all_reduce, "x", 1024)->stands_in, std::nullopt);
+  EXPECT_FALSE(table.at(OpKind::send_recv, "x", 1024));
+  EXPECT_FALSE(table.at(OpKind::all_reduce, "y", 1024));
+}
+
+TEST(LatencyTable, WhatCannotBeReadIsOneSentenceThatNamesThePlace) {
+  const std::string titles = "op,transport,size_bytes,p50_us,p10_us,p90_us\n";
+  EXPECT_THAT(sentence_of(""), HasSubstr("file: empty"));
+  EXPECT_THAT(sentence_of("op,transport,p50_us\n"), AllOf(HasSubstr("file line 1"), HasSubstr("no column size")));
+  EXPECT_THAT(sentence_of(titles), HasSubstr("no latencies"));
+  EXPECT_THAT(sentence_of(titles + "\nreduce-all,x,8,1"), AllOf(HasSubstr("file line 3"), HasSubstr("\"reduce-all\"")));
+  EXPECT_THAT(sentence_of(titles + "all-reduce,,8,1"), HasSubstr("names no transport"));
+  EXPECT_THAT(sentence_of(titles + "all-reduce,x,big,1"), AllOf(HasSubstr("line 2"), HasSubstr("\"big\" is no size")));
+  EXPECT_THAT(sentence_of(titles + "all-reduce,x,8"), HasSubstr("has no p50_us"));
+  EXPECT_THAT(sentence_of(titles + "all-reduce,x,8,fast"), HasSubstr("\"fast\" is no number"));
+  EXPECT_THAT(sentence_of(titles + "all-reduce,x,8,nan"), HasSubstr("\"nan\" is no number"));
+  EXPECT_THAT(sentence_of(titles + "all-reduce,x,8,-1"), HasSubstr("above 0"));
+  EXPECT_THAT(sentence_of(titles + "all-reduce,x,8,0"), HasSubstr("above 0"));
+  EXPECT_THAT(sentence_of(titles + "all-reduce,x,8,5,6"), HasSubstr("out of order"));
+  EXPECT_THAT(sentence_of(titles + "all-reduce,x,8,5,4,3"), HasSubstr("out of order"));
+  EXPECT_THAT(sentence_of(titles + "all-reduce,x,8,5\nallreduce,X,8,6"),
+              HasSubstr("line 3: all-reduce of 8 B on x: there are two"));
+  EXPECT_THAT(sentence_of("{}"), HasSubstr("no list \"results\""));
+  EXPECT_THAT(sentence_of("[1]"), HasSubstr("file results[0]"));
+  EXPECT_THAT(sentence_of(R"([{"latency_us": {"p50": "1"}}])"), HasSubstr("\"p50\" is \"1\""));
+  EXPECT_THAT(sentence_of(R"([{"latency_us": {"p50": 1}}])"), HasSubstr("\"op\" is missing"));
+  EXPECT_THAT(sentence_of(R"([{"latency_us": {"p50": 1}, "op": "allreduce", "transport": "x", "size_bytes": 1.5}])"),
+              HasSubstr("\"size_bytes\""));
+  EXPECT_THAT(sentence_of("[{]"), HasSubstr("not JSON"));
+}
+
+}  // namespace
+}  // namespace rocekit::predict
