@@ -1,7 +1,8 @@
 // Every operation of an endpoint between two ranks, as a lab test asks for it: block by block, verified or not, with
 // what was found on stdout. Built with the tests, installed nowhere.
 //
-//   verbs_exercise [--local] [--transport rc] [--device D] [--ip A] [--ops send,write,...] [--sizes 8,65536]
+//   verbs_exercise [--local | --via HOST] [--transport rc] [--device D] [--ip A] [--ops send,write,...] [--sizes
+//   8,65536]
 //                  [--waits poll,event] [--verify yes|no] [--qps N] [--window N] [--iterations N] [--stream-ms N]
 //                  [--bidirectional yes] [--gid-index N] [--inline N] [--memory host|hugepages] [--seconds N]
 //                  [--repeat N]
@@ -189,22 +190,29 @@ class Exercise {
 
 int main(int argc, char** argv) {
   session::DoorOptions doors;
+  session::DoorContext context{"verbs_exercise", "test", {}, [](const std::string&) {}};
   std::map<std::string, std::string> arguments;
   for (int i = 1; i < argc; ++i) {
     const std::string word = argv[i];
     if (word == "--local") {
       doors.local = true;
+    } else if (word == "--via" && i + 1 < argc) {
+      doors.via = {"ssh", argv[++i]};
+    } else if (word == "--join" && i + 1 < argc) {
+      doors.join = argv[++i];
     } else if (word.rfind("--", 0) == 0 && i + 1 < argc) {
+      context.arguments.insert(context.arguments.end(), {word, argv[i + 1]});
       arguments[word.substr(2)] = argv[++i];
     }
   }
   try {
-    session::Session session = session::open(doors, {"verbs_exercise", "test", {}, [](const std::string&) {}});
+    session::Session session = session::open(doors, context);
     try {
+      const int rank = session.rank();
       Exercise exercise(session, std::move(arguments));
       exercise.run();
       session.close();
-      std::puts(exercise.failed() ? "FAILED" : "done");
+      if (rank == 0) std::puts(exercise.failed() ? "FAILED" : "done");  // another rank's stdout may be the session
       return exercise.failed() ? 1 : 0;
     } catch (const std::exception& error) {
       // An end that fails calls the run off: the others then fail by that, and have nothing to say.
