@@ -10,6 +10,7 @@
 #include "core/measure/distribution.h"
 #include "core/measure/warnings.h"
 #include "tools/roce-pingpong/node.h"
+#include "tools/roce-pingpong/pair_ends.h"
 #include "tools/roce-pingpong/paths.h"
 #include "tools/roce-pingpong/plan.h"
 #include "tools/roce-pingpong/record.h"
@@ -92,6 +93,10 @@ void fields(Archive& archive, Round& round) {
 template <class Archive>
 void fields(Archive& archive, Plan& plan) {
   archive(plan.paths, plan.rounds, plan.unpaired, plan.notes);
+}
+template <class Archive>
+void fields(Archive& archive, PathDetails& d) {
+  archive(d.path, d.path_mtu, d.rc_description, d.tcp_description);
 }
 template <class Archive>
 void fields(Archive& archive, CounterDelta& d) {

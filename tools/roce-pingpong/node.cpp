@@ -5,9 +5,9 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <fstream>
 
+#include "core/measure/affinity.h"
 #include "probes/checks/fabric.h"
 #include "probes/derived/rails.h"
 #include "probes/facts/file_tree.h"
@@ -18,9 +18,11 @@ namespace {
 
 using facts::NodeFacts;
 
+std::vector<int> cpus_of(const std::string& list) { return measure::parse_cpulist(list).value_or(std::vector<int>{}); }
+
 std::vector<int> cpus_near(const NodeFacts& facts, const std::string& pci_address) {
   for (const facts::Device& device : facts.devices) {
-    if (device.pci && device.pci->address == pci_address) return parse_cpulist(device.pci->local_cpulist.value_or(""));
+    if (device.pci && device.pci->address == pci_address) return cpus_of(device.pci->local_cpulist.value_or(""));
   }
   return {};
 }
@@ -73,7 +75,7 @@ RdmaPort port_of(const NodeFacts& facts, const std::vector<derived::Rail>& rails
   found.state = port.state ? *port.state : "unknown (" + port.state.missing().detail + ")";
   if (device.pci) {
     if (device.pci->numa_node) found.numa_node = *device.pci->numa_node;
-    found.cpus = parse_cpulist(device.pci->local_cpulist.value_or(""));
+    found.cpus = cpus_of(device.pci->local_cpulist.value_or(""));
   }
   const facts::Netdev* netdev = facts.find_netdev(found.netdev);
   if (netdev != nullptr) {
@@ -105,30 +107,6 @@ std::string first_line(const char* file) {
 }
 
 }  // namespace
-
-std::vector<int> parse_cpulist(const std::string& text) {
-  std::vector<int> cpus;
-  const char* at = text.data();
-  const char* const end = at + text.size();
-  while (at != end) {
-    int first = 0;
-    auto read = std::from_chars(at, end, first);
-    if (read.ec != std::errc()) return {};
-    int last = first;
-    at = read.ptr;
-    if (at != end && *at == '-') {
-      read = std::from_chars(at + 1, end, last);
-      if (read.ec != std::errc()) return {};
-      at = read.ptr;
-    }
-    constexpr int most_cpus = 8192;  // CONFIG_NR_CPUS of distributions
-    if (first < 0 || last < first || last >= most_cpus) return {};
-    for (int cpu = first; cpu <= last; ++cpu) cpus.push_back(cpu);
-    if (at == end) break;
-    if (*at++ != ',') return {};
-  }
-  return cpus;
-}
 
 Node summarize(const NodeFacts& facts) {
   Node node;

@@ -53,7 +53,4 @@ Node summarize(const facts::NodeFacts& facts);
 /// Reads this machine: devices, netdevs and addresses, without asking GPU drivers.
 Node read_this_node();
 
-/// "0-3,8" -> 0 1 2 3 8; what is no list is empty.
-std::vector<int> parse_cpulist(const std::string& text);
-
 }  // namespace rocekit::pingpong

@@ -395,6 +395,12 @@ Pairing pair_paths(const Node& a, int rank_a, const Node& b, int rank_b, const S
   return pairing;
 }
 
+void set_path_mtu(PathPlan& plan, int path_mtu) {
+  if (path_mtu <= 0 || path_mtu == plan.path.path_mtu) return;
+  plan.path.path_mtu = path_mtu;
+  if (plan.path.bound_gbit_s) set_bound(plan, "");
+}
+
 std::optional<double> bound_of(const std::vector<const PathPlan*>& paths, Transport transport) {
   // A cage's link is shared by the paths of its functions; each function's PCIe is its own.
   struct Cage {

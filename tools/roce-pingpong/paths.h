@@ -35,6 +35,9 @@ struct Pairing {
 /// RDMA ports of both ends share no subnet.
 Pairing pair_paths(const Node& a, int rank_a, const Node& b, int rank_b, const Settings& settings);
 
+/// The path MTU as RC agreed on it; the bound follows.
+void set_path_mtu(PathPlan& plan, int path_mtu);
+
 /// Payload bound of one transport over paths that run at once: in each cage the smaller of link and PCIe functions, the
 /// smaller of both ends; nullopt where one path has none.
 std::optional<double> bound_of(const std::vector<const PathPlan*>& paths, verbs::Transport transport);

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "core/error.h"
+#include "core/measure/comparison.h"
 #include "tools/roce-pingpong/rounds.h"
 
 namespace rocekit::pingpong {
@@ -15,13 +16,12 @@ using std::chrono::milliseconds;
 using std::chrono::nanoseconds;
 using verbs::Transport;
 
-// A pair of blocks is one value of a ratio, and an interval needs about ten; a latency block is long against the
-// barrier before it, a bandwidth block holds whole windows of 100 ms.
-constexpr std::size_t latency_rounds = 11;
-constexpr std::size_t bandwidth_rounds = 8;
-constexpr milliseconds shortest_latency_block{20};
+// At least measure's plan, longer blocks where there is time. A bandwidth block of 200 ms holds two windows.
+constexpr std::size_t latency_rounds = measure::latency_plan.rounds;
+constexpr std::size_t bandwidth_rounds = measure::bandwidth_plan.rounds;
+constexpr milliseconds shortest_latency_block = measure::latency_plan.block_time;
 constexpr milliseconds longest_latency_block{250};
-constexpr milliseconds shortest_bandwidth_block{200};
+constexpr milliseconds shortest_bandwidth_block = measure::bandwidth_plan.block_time;
 constexpr milliseconds longest_bandwidth_block{1000};
 constexpr milliseconds warming{50};  ///< first messages and, of streams, a block that is not counted
 

@@ -201,12 +201,15 @@ Proof prove(Transport transport, const Traffic& traffic, const std::vector<const
     }
   }
   // A message of n bytes takes n / MTU packets; with a larger MTU than was agreed none would be missing.
-  const std::uint64_t packets_a_message =
-      path_mtu > 0 ? std::max<std::uint64_t>(1, (traffic.size_bytes + path_mtu - 1) / path_mtu) : 1;
+  const auto packets = [&](std::uint64_t bytes, std::uint64_t messages) -> std::uint64_t {
+    if (messages == 0 || path_mtu <= 0) return messages;
+    const std::uint64_t mtu = static_cast<std::uint64_t>(path_mtu);
+    return messages * std::max<std::uint64_t>(1, (bytes / messages + mtu - 1) / mtu);
+  };
   a.sent_bytes = b.received_bytes = traffic.bytes_a_to_b;
   b.sent_bytes = a.received_bytes = traffic.bytes_b_to_a;
-  a.sent_packets = b.received_packets = traffic.messages_a_to_b * packets_a_message;
-  b.sent_packets = a.received_packets = traffic.messages_b_to_a * packets_a_message;
+  a.sent_packets = b.received_packets = packets(traffic.bytes_a_to_b, traffic.messages_a_to_b);
+  b.sent_packets = a.received_packets = packets(traffic.bytes_b_to_a, traffic.messages_b_to_a);
   if (transport == Transport::tcp) {
     judge_tcp(proof, a, b, loopback);
   } else {

@@ -16,7 +16,6 @@ struct Traffic {
   std::uint64_t bytes_b_to_a = 0;
   std::uint64_t messages_a_to_b = 0;
   std::uint64_t messages_b_to_a = 0;
-  std::size_t size_bytes = 0;
 };
 
 /// `counters_a` and `counters_b`: what grew on each end while the series ran, also on devices and netdevs that are not

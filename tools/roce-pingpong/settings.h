@@ -43,11 +43,11 @@ inline verbs::Operation operation_on(verbs::Transport transport, verbs::Operatio
   return transport == verbs::Transport::rc ? wanted : verbs::Operation::send;
 }
 
-/// Outstanding messages a queue pair: as asked, else 128, fewer where they would hold more than 16 MiB (a path of
+/// Outstanding messages a queue pair: as asked, else 128, fewer where they would hold more than 8 MiB (a path of
 /// 400 Gb/s and 20 us holds 1 MB).
 inline int window_of(const Settings& settings, std::size_t size_bytes) {
   if (settings.window) return *settings.window;
-  constexpr std::size_t most_bytes = std::size_t{16} << 20U;
+  constexpr std::size_t most_bytes = std::size_t{8} << 20U;
   const std::size_t window = most_bytes / (size_bytes == 0 ? 1 : size_bytes);
   return static_cast<int>(window < 2 ? 2 : window > 128 ? 128 : window);
 }

@@ -1,0 +1,14 @@
+// Results from what both ends of a pair noted. Pure.
+#pragma once
+
+#include "tools/roce-pingpong/plan.h"
+#include "tools/roce-pingpong/record.h"
+#include "tools/roce-pingpong/result.h"
+
+namespace rocekit::pingpong {
+
+/// Appends the results of one cell, a transport each, and the comparisons of the first with the others.
+void add_results(const Plan& plan, const PairPlan& pair, const Cell& cell, const Settings& settings,
+                 const CellRecord& a, const CellRecord& b, Report& report);
+
+}  // namespace rocekit::pingpong
