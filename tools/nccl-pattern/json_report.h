@@ -1,0 +1,15 @@
+// The rocekit/pattern document (docs/schema/pattern.schema.json).
+#pragma once
+
+#include <string>
+
+#include "tools/nccl-pattern/plan.h"
+
+namespace rocekit::pattern {
+
+inline constexpr const char* pattern_schema_version = "1.0.0";
+
+/// Indented JSON, ending in a line end.
+std::string render_json(const Plan& plan, const std::string& started_at);
+
+}  // namespace rocekit::pattern
