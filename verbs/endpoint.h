@@ -63,7 +63,7 @@ struct EndpointOptions {
 struct Shape {
   Operation operation = Operation::send;
   std::size_t size_bytes = 8;
-  int window = 1;       ///< streams: outstanding messages a queue pair
+  int window = 1;  ///< streams: outstanding messages a queue pair (rc: 8 MiB in all at most, but two messages each)
   bool verify = false;  ///< every message carries a pattern of its sequence number, checked on arrival
 };
 
@@ -109,8 +109,8 @@ class Endpoint {
   // ---- streams
 
   virtual void begin_stream(const Shape& shape, bool sends, bool receives, const Wait& wait) = 0;
-  /// Never blocks for long (WaitMode other than poll: up to 10 ms): takes finished messages, and posts new ones while
-  /// the window has room if `may_post`.
+  /// Never blocks for long (TCP, and WaitMode other than poll: up to 10 ms): takes finished messages, and posts new
+  /// ones while the window has room if `may_post`.
   virtual Progress progress(bool may_post) = 0;
   /// Messages posted and not yet complete.
   virtual std::uint64_t outstanding() const = 0;

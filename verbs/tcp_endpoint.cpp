@@ -70,7 +70,8 @@ class TcpEndpoint final : public Endpoint {
   [[noreturn]] void fail(const char* call, int error) const;
   [[noreturn]] void fail_closed() const;
   void look(const char* call, std::size_t done) const;
-  bool must_look(const char* call) const;
+  void moved_nothing(const char* call, std::size_t done) const;
+  bool polls_on();
 
   EndpointOptions options_;
   TcpRendezvous rendezvous_;
@@ -89,7 +90,7 @@ class TcpEndpoint final : public Endpoint {
   int flags_ = 0;
   std::uint64_t outgoing_sequence_ = 0;
   std::uint64_t incoming_sequence_ = 0;
-  mutable unsigned polls_ = 0;
+  unsigned polls_ = 0;
 
   // Of a stream.
   bool sends_ = false;
@@ -186,10 +187,10 @@ void TcpEndpoint::look(const char* call, std::size_t done) const {
   }
 }
 
-// After a call that moved nothing: whether it is time for a look, and an error if the call failed for good.
-bool TcpEndpoint::must_look(const char* call) const {
+// After a call that moved nothing.
+void TcpEndpoint::moved_nothing(const char* call, std::size_t done) const {
   if (errno != EAGAIN && errno != EINTR) fail(call, errno);
-  return options_.wait_mode != WaitMode::poll || ++polls_ % polls_a_look == 0;
+  look(call, done);
 }
 
 // ---- blocks
@@ -228,6 +229,11 @@ void TcpEndpoint::pong() {
   send_message();
 }
 
+// After a call that moved nothing: whether to poll on without a look at the wait.
+bool TcpEndpoint::polls_on() {
+  return options_.wait_mode == WaitMode::poll && errno == EAGAIN && ++polls_ % polls_a_look != 0;
+}
+
 void TcpEndpoint::send_message() {
   const std::size_t size = shape_.size_bytes;
   if (shape_.verify) {
@@ -242,8 +248,8 @@ void TcpEndpoint::send_message() {
       if (done == size) return;
       continue;
     }
-    if (!must_look("send")) continue;
-    look("send", done);
+    if (polls_on()) continue;
+    moved_nothing("send", done);
     if (options_.wait_mode == WaitMode::event) {
       pollfd entry{socket_, POLLOUT, 0};
       poll(&entry, 1, latency_slice_ms);
@@ -271,7 +277,7 @@ void TcpEndpoint::receive_message() {
       continue;
     }
     if (n == 0) fail_closed();
-    if (must_look("recv")) look("recv", done);
+    if (!polls_on()) moved_nothing("recv", done);
   }
   if (shape_.verify) {
     log_.check(incoming_.data(), size, incoming_sequence_);
@@ -299,8 +305,9 @@ Progress TcpEndpoint::progress(bool may_post) {
   const bool has_to_send = sends_ && (may_post || outstanding() > 0);
   const bool sent = has_to_send && send_some(may_post);
   const bool received = receives_ && receive_some();
-  // A blocking call has slept already.
-  if (!sent && !received && options_.wait_mode != WaitMode::poll && (flags_ & MSG_DONTWAIT) != 0) {
+  // In every mode: what the kernel's deep buffers hide need not be polled for, and polling takes the socket's lock from
+  // the kernel's own work on it. A blocking call has slept already.
+  if (!sent && !received && (flags_ & MSG_DONTWAIT) != 0) {
     const short events = static_cast<short>((has_to_send ? POLLOUT : 0) | (receives_ ? POLLIN : 0));
     pollfd entry{socket_, events, 0};
     if (events != 0) poll(&entry, 1, stream_slice_ms);
@@ -323,7 +330,7 @@ bool TcpEndpoint::send_some(bool may_post) {
   if (!may_post) batch_end_ = (batch_position_ / shape_.size_bytes + 1) * shape_.size_bytes;
   const ssize_t n = send(socket_, outgoing_.data() + batch_position_, batch_end_ - batch_position_, flags_);
   if (n <= 0) {
-    if (must_look("send")) look("send", sent_bytes_ % shape_.size_bytes);
+    moved_nothing("send", sent_bytes_ % shape_.size_bytes);
     return false;
   }
   batch_position_ += static_cast<std::size_t>(n);
@@ -335,7 +342,7 @@ bool TcpEndpoint::receive_some() {
   const ssize_t n = recv(socket_, incoming_.data() + incoming_position_, incoming_end_ - incoming_position_, flags_);
   if (n == 0) fail_closed();
   if (n < 0) {
-    if (must_look("recv")) look("recv", received_bytes_ % shape_.size_bytes);
+    moved_nothing("recv", received_bytes_ % shape_.size_bytes);
     return false;
   }
   received_bytes_ += static_cast<std::uint64_t>(n);
