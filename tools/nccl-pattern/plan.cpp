@@ -88,6 +88,10 @@ void add_predictions(Plan& plan) {
   // Without tokens no side is the measured one.
   request.measured_on = options.measured_on.value_or(
       std::find(others.begin(), others.end(), "socket") != others.end() ? "socket" : others.front());
+  if (std::find(others.begin(), others.end(), request.measured_on) == others.end()) {
+    throw InputError(
+        fmt::format("{}: has no latencies on {}, but on {}", name, request.measured_on, fmt::join(others, ", ")));
+  }
   others.erase(std::remove(others.begin(), others.end(), request.measured_on), others.end());
   if (!options.predicted_on && others.size() != 1) {
     throw InputError(

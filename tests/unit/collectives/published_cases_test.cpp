@@ -8,6 +8,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <sstream>
+
 #include "collectives/predict/latency_file.h"
 #include "collectives/predict/prediction.h"
 
@@ -53,12 +56,24 @@ double saved_us(const traffic::Step& step, double socket_tok_s, double roce_tok_
   return (1e6 / socket_tok_s - 1e6 / roce_tok_s) / static_cast<double>(step.operation_count());
 }
 
+const std::string& documentation() {
+  static const std::string text = [] {
+    std::stringstream page;
+    page << std::ifstream(ROCEKIT_SOURCE_DIR "/docs/prediction.md").rdbuf();
+    return page.str();
+  }();
+  return text;
+}
+
 /// Error in percent of the prediction for a row of the users' table, by the saving learned from `learned_us`.
 double error_percent(traffic::Step step, double socket_tok_s, double roce_tok_s, double learned_us) {
   const Prediction prediction = predict(request_of(std::move(step), socket_tok_s), flat(roce_us + learned_us, roce_us));
   EXPECT_TRUE(prediction.tok_s);
   const double error = prediction.tok_s ? (*prediction.tok_s / roce_tok_s - 1) * 100 : 1e9;
-  fmt::print("predicted {:.1f}, measured {:.1f} tok/s: {:+.1f} %\n", prediction.tok_s.value_or(0), roce_tok_s, error);
+  // The row of the table.
+  const std::string row = fmt::format("| {:.1f} | {:.1f} | {:.1f} | {:+.1f} % |", socket_tok_s,
+                                      prediction.tok_s.value_or(0), roce_tok_s, error);
+  EXPECT_THAT(documentation(), testing::HasSubstr(row));
   return error;
 }
 
@@ -99,8 +114,10 @@ TEST(PublishedCases, SpeculationIsMissedUntilTheAcceptedTokensAreKnown) {
   ASSERT_TRUE(open.interval);
   EXPECT_LT(open.interval->low, 94.8);
   EXPECT_GT(open.interval->high, 94.8);
+  EXPECT_THAT(documentation(), testing::HasSubstr(fmt::format("{:.0f} to {:.0f} tok/s in the row above",
+                                                              open.interval->low, open.interval->high)));
   request.accepted_tokens = 2;  // every draft right
-  EXPECT_NEAR(*predict(request, table).tok_s, 92.2, 0.3);
+  EXPECT_NEAR(*predict(request, table).tok_s, 92.1, 0.1);
 }
 
 TEST(PublishedCases, FourNodesGainMoreThanTheirAllReducesExplain) {
@@ -118,11 +135,13 @@ TEST(PublishedCases, FourNodesGainMoreThanTheirAllReducesExplain) {
       "op,transport,size,p50_us,p10_us,p90_us\nall-reduce,socket,48K,59,54,64\nall-reduce,rdma,48K,23,,\n", "table");
   const Prediction prediction = predict(request, table);
   const double gain = (*prediction.tok_s / (1000.0 / 52) - 1) * 100;
-  fmt::print("predicted +{:.1f} % ({:+.1f} to {:+.1f}), measured +12.7 %\n", gain,
-             (prediction.interval->low * 0.052 - 1) * 100, (prediction.interval->high * 0.052 - 1) * 100);
+  const Interval interval = *prediction.interval;
+  EXPECT_THAT(documentation(),
+              testing::HasSubstr(fmt::format("Predicted +{:.1f} %, {:.1f} to {:.1f} %", gain,
+                                             (interval.low * 0.052 - 1) * 100, (interval.high * 0.052 - 1) * 100)));
   EXPECT_NEAR(gain, 7.4, 0.1);
   EXPECT_NEAR(((1 + gain / 100) / 1.127 - 1) * 100, -4.7, 0.1);  // error in tok/s
-  EXPECT_LT(prediction.interval->high, 1.127 * 1000 / 52);       // the interval does not hold it either
+  EXPECT_LT(interval.high, 1.127 * 1000 / 52);                   // the interval does not hold it either
 }
 
 TEST(PublishedCases, TheUsersOwnLatenciesContradictTheirTokens) {

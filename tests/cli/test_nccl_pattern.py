@@ -1,0 +1,241 @@
+#!/usr/bin/env python3
+"""nccl-pattern as its user meets it: what it prints, mistyped options, wrong files, exit codes."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+SOURCE = Path(__file__).resolve().parents[2]
+TOOL = Path(os.environ.get("ROCEKIT_BUILD_DIR", SOURCE / "build")) / "bin" / "nccl-pattern"
+READY, UNKNOWN = 0, 3
+QWEN = ("--mode", "tp2", "--model", "qwen3-coder-30b-a3b")
+TABLE = """op,transport,size_bytes,p50_us,p10_us,p90_us
+all-reduce,socket,4K,121,115,130
+all-reduce,rdma,4K,7.5,7,8.5
+all-gather,socket,256K,250,240,260
+all-gather,rdma,256K,60,55,70
+all-gather,socket,512K,350,330,370
+all-gather,rdma,512K,70,65,80
+"""
+
+
+def pattern(*arguments, stdin="", env=None):
+    """Runs nccl-pattern; its output as text."""
+    environment = {key: value for key, value in os.environ.items() if key not in ("NO_COLOR", "TERM")}
+    environment.update(env or {})
+    return subprocess.run([TOOL, *map(str, arguments)], input=stdin, capture_output=True, text=True, errors="replace",
+                          timeout=60, env=environment, check=False)
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        self.folder = Path(tempfile.mkdtemp(prefix="nccl-pattern-cli-"))
+        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+
+    def assert_sentence(self, run, *words):
+        """One line on standard error, nothing on standard output, exit code 3."""
+        self.assertEqual(run.returncode, UNKNOWN, run)
+        self.assertEqual(run.stdout, "")
+        self.assertTrue(run.stderr.startswith("nccl-pattern: "), run.stderr)
+        self.assertEqual(run.stderr.count("\n"), 1, run.stderr)
+        self.assertLess(len(run.stderr), 500)
+        for word in words:
+            self.assertIn(word, run.stderr)
+
+    def write(self, name, text):
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    def document(self, *arguments, stdin=""):
+        run = pattern(*arguments, "--json", stdin=stdin)
+        self.assertEqual(run.returncode, READY, run)
+        return json.loads(run.stdout)
+
+
+class CommandLine(Case):
+    def test_mistyped_words_name_the_near_ones(self):
+        self.assert_sentence(pattern("--modle", "x"), '"--modle"', "--mode", "--help")
+        self.assert_sentence(pattern("predcit"), "did you mean predict?")
+        self.assert_sentence(pattern(*QWEN[:3], "qwen3-coder-30b-a3c", "--dry-run"), "did you mean Qwen3-Coder-30B-A3B?")
+
+    def test_escape_sequences_of_arguments_are_not_echoed(self):
+        for run in (pattern("--mode", "tp2", "--model", "\033[31m", "--dry-run"), pattern("--mode", "\033[31m2"),
+                    pattern("predict", *QWEN, "--latencies", "\033[31m")):
+            self.assertEqual(run.returncode, UNKNOWN)
+            self.assertNotIn("\033", run.stderr)
+
+    def test_values_out_of_range_say_what_is_taken(self):
+        dry = (*QWEN, "--dry-run")
+        self.assert_sentence(pattern("--mode", "tp1", *QWEN[2:]), "2 to 1024")
+        self.assert_sentence(pattern("--mode", "allreduces"), "allreduce", "tpN")
+        self.assert_sentence(pattern(*dry, "--batch", "0"), "--batch", "from 1")
+        self.assert_sentence(pattern(*dry, "--batch", "1e3"), "--batch")
+        self.assert_sentence(pattern(*dry, "--phase", "training"), "decode, prefill")
+        self.assert_sentence(pattern(*dry, "--speculative", "medusa:2"), "eagle3:K")
+        self.assert_sentence(pattern(*dry, "--speculative", "eagle3:0"), "1 to 64")
+        self.assert_sentence(pattern(*dry, "--color", "blue"), "always, auto, never")
+        self.assert_sentence(pattern("--mode", "allreduce", "--sizes", "4Q"), "--sizes", '"4Q"')
+        self.assert_sentence(pattern("--mode", "ep2", *QWEN[2:], "--routing", "zipf:11"), "0 to 10")
+
+    def test_wrong_combinations_say_why(self):
+        self.assert_sentence(pattern(), "--mode is missing")
+        self.assert_sentence(pattern("--mode", "tp2"), "needs --model")
+        self.assert_sentence(pattern(*QWEN, "--tokens", "5"), "--phase prefill")
+        self.assert_sentence(pattern(*QWEN, "--sizes", "8"), "--sizes does not go with --mode tp2")
+        self.assert_sentence(pattern("--mode", "allreduce", "--model", "x"), "--model does not go with --mode allreduce")
+        self.assert_sentence(pattern(*QWEN, "--routing", "uniform"), "expert parallelism")
+        self.assert_sentence(pattern(*QWEN, "--tok-s", "5", "--dry-run"), "--tok-s goes with predict")
+        self.assert_sentence(pattern("predict", *QWEN), "--latencies")
+        self.assert_sentence(pattern("predict", *QWEN, "--latencies", "f", "--tok-s", "4"), "--measured-on")
+        self.assert_sentence(pattern("predict", *QWEN, "--latencies", "f", "--accepted", "2"), "--speculative")
+        self.assert_sentence(pattern("predict", *QWEN, "--latencies", "f", "--dry-run"), "--dry-run")
+        self.assert_sentence(pattern("predict", "--mode", "allreduce", "--latencies", "f"), "predict needs a model's step")
+        self.assert_sentence(pattern("--mode", "dp2ep2", *QWEN[2:], "--form", "all-reduce", "--dry-run"), "--form all-reduce")
+        self.assert_sentence(pattern("--mode", "ep2", "--model", "llama-3.1-70b", "--dry-run"), "dense model")
+
+    def test_without_dry_run_says_what_it_cannot_do_yet(self):
+        self.assert_sentence(pattern(*QWEN), "does not yet measure", "--dry-run", "predict")
+
+    def test_help_begins_with_three_examples_and_names_every_option(self):
+        run = pattern("--help")
+        self.assertEqual(run.returncode, READY)
+        for line in run.stdout.splitlines()[:3]:
+            self.assertTrue(line.startswith("  nccl-pattern"), line)
+        for option in ("--mode", "--model", "--dry-run", "--phase", "--batch", "--tokens", "--speculative", "--form",
+                       "--routing", "--sizes", "--latencies", "--tok-s", "--measured-on", "--json[=FILE]", "predict"):
+            self.assertIn(option, run.stdout)
+        self.assertLessEqual(max(map(len, run.stdout.splitlines())), 120)
+
+    def test_version(self):
+        run = pattern("--version")
+        self.assertEqual(run.returncode, READY)
+        self.assertRegex(run.stdout, r"^nccl-pattern 0\..* \(commit ")
+
+
+class DryRun(Case):
+    def test_minimax_in_tensor_parallel_decode(self):
+        run = pattern("--mode", "tp2", "--model", "minimax-m2.5", "--phase", "decode", "--batch", "1", "--dry-run")
+        self.assertEqual(run.returncode, READY, run)
+        self.assertEqual(run.stderr, "")
+        for words in ("188 operations a step", "62     all-reduce  query and key norm", "6 KiB", "195 KiB",
+                      "issued by --tensor-parallel-size 2"):
+            self.assertIn(words, run.stdout)
+
+    def test_ep2_shows_the_three_forms_and_who_issues_each(self):
+        steps = self.document("--mode", "ep2", *QWEN[2:], "--dry-run")["plan"]["steps"]
+        issued = {step["form"]: step["operations"][0]["issued_by"] for step in steps}
+        self.assertEqual(set(issued), {"all-to-all", "all-gather+reduce-scatter", "all-reduce"})
+        self.assertIn("deepep", issued["all-to-all"])
+        self.assertIn("allgather_reducescatter", issued["all-gather+reduce-scatter"])
+        self.assertEqual(issued["all-reduce"], "--tensor-parallel-size 2 --enable-expert-parallel")
+
+    def test_routing_is_repeated_by_its_seed_and_read_from_a_histogram(self):
+        def pairs(*more):
+            plan = self.document("--mode", "ep2", *QWEN[2:], "--form", "all-to-all", "--batch", "64", "--dry-run", *more)["plan"]
+            return plan["steps"][0]["operations"][0]["pair_bytes"]
+        self.assertEqual(pairs("--routing", "zipf:1.2", "--seed", "7"), pairs("--routing", "zipf:1.2", "--seed", "7"))
+        self.assertNotEqual(pairs("--routing", "zipf:1.2", "--seed", "7"), pairs("--routing", "zipf:1.2", "--seed", "8"))
+        first_half = self.write("experts", ",".join(["1"] * 64 + ["0"] * 64))
+        self.assertEqual([row[1] for row in pairs("--routing", first_half)], [0, 0])
+        wrong = self.write("wrong", "1,2,3")
+        self.assert_sentence(pattern("--mode", "ep2", *QWEN[2:], "--routing", wrong, "--dry-run"), "is of 3 experts")
+
+    def test_model_of_a_config_file_or_its_folder_is_that_of_the_name(self):
+        config = self.write("Mine/config.json", json.dumps({
+            "hidden_size": 2048, "num_hidden_layers": 48, "num_experts": 128, "num_experts_per_tok": 8,
+            "vocab_size": 151936, "torch_dtype": "bfloat16"}))
+        named = self.document(*QWEN, "--dry-run")["plan"]
+        for word, stdin in ((config, ""), (config.parent, ""), ("-", config.read_text(encoding="utf-8"))):
+            plan = self.document("--mode", "tp2", "--model", word, "--dry-run", stdin=stdin)["plan"]
+            self.assertEqual(plan["steps"], named["steps"])
+            self.assertEqual(plan["model"]["name"], "the model" if word == "-" else "Mine")
+
+    def test_bad_config_is_a_sentence_with_its_name(self):
+        self.assert_sentence(pattern("--mode", "tp2", "--model", self.folder / "none.json", "--dry-run"), "none.json")
+        self.assert_sentence(pattern("--mode", "tp2", "--model", self.folder, "--dry-run"), "config.json")
+        for text, words in (("{", "not JSON"), ("[]", "a list"), ("{}", "hidden size"), ("\0" * 100, "not JSON")):
+            bad = self.write("bad.json", text)
+            self.assert_sentence(pattern("--mode", "tp2", "--model", bad, "--dry-run"), "bad.json", words)
+
+    def test_patterns_list_their_sizes(self):
+        run = pattern("--mode", "allgather", "--ranks", "4", "--sizes", "8,1K:4K", "--dry-run")
+        self.assertEqual(run.returncode, READY)
+        self.assertIn("all-gather on 4 ranks", run.stdout)
+        sizes = [row["size_bytes"] for row in self.document("--mode", "allgather", "--ranks", "4", "--sizes", "8,1K:4K",
+                                                            "--dry-run")["plan"]["operations"]]
+        self.assertEqual(sizes, [8, 1024, 2048, 4096])
+
+    def test_json_into_a_file_stands_beside_the_report(self):
+        target = self.folder / "plan.json"
+        run = pattern(*QWEN, "--dry-run", f"--json={target}")
+        self.assertEqual(run.returncode, READY)
+        self.assertIn("98 operations", run.stdout)
+        self.assertEqual(json.loads(target.read_text(encoding="utf-8"))["plan"]["steps"][0]["operation_count"], 98)
+        self.assert_sentence(pattern(*QWEN, "--dry-run", f"--json={self.folder}/none/plan.json"), "none/plan.json")
+
+    def test_colour_is_for_those_who_ask(self):
+        self.assertNotIn("\033", pattern(*QWEN, "--dry-run").stdout)
+        self.assertIn("\033", pattern(*QWEN, "--dry-run", "--color", "always").stdout)
+
+
+class Predict(Case):
+    def predict(self, *arguments, table=TABLE):
+        return pattern("predict", *QWEN, "--latencies", "-", *arguments, stdin=table)
+
+    def test_tokens_on_the_other_transport(self):
+        run = self.predict("--tok-s", "45.3", "--measured-on", "TCP")
+        self.assertEqual(run.returncode, READY, run)
+        self.assertIn("45.3 tok/s measured on socket", run.stdout)
+        self.assertRegex(run.stdout, r"92\.\d tok/s predicted on rdma, \d+\.\d to \d+\.\d")
+        self.assertIn("Assumed", run.stdout)
+
+    def test_the_way_back_gives_what_was_measured(self):
+        def predicted(tok_s, transport):
+            run = self.predict("--tok-s", repr(tok_s), "--measured-on", transport, "--json")
+            return json.loads(run.stdout)["predictions"][0]["predicted_tok_s"]
+        self.assertAlmostEqual(predicted(predicted(45.3, "socket"), "roce"), 45.3, places=6)
+
+    def test_latencies_that_contradict_the_tokens_are_no_success(self):
+        run = self.predict("--tok-s", "200", "--measured-on", "socket")
+        self.assertEqual(run.returncode, UNKNOWN)
+        self.assertIn("nothing is predicted on rdma", run.stdout)
+
+    def test_without_tokens_ceilings_are_given(self):
+        run = self.predict()
+        self.assertEqual(run.returncode, READY)
+        self.assertIn("communication alone would allow", run.stdout)
+        self.assertNotIn("predicted on", run.stdout)
+
+    def test_tables_that_cannot_be_used(self):
+        more = TABLE + "all-reduce,ucx,4K,9,,\n"
+        told = ("--tok-s", "45.3", "--measured-on")
+        self.assert_sentence(self.predict(*told, "socket", table=more), "rdma, socket, ucx", "--predict-on")
+        self.assert_sentence(self.predict(*told, "pigeon"), "no latencies on pigeon", "rdma, socket")
+        self.assert_sentence(self.predict(*told, "socket", "--predict-on", "owl"), "no latencies on owl", "rdma, socket")
+        self.assert_sentence(self.predict(*told, "socket", table="op,transport,size,p50_us\nall-reduce,socket,4K,9\n"),
+                             "on socket alone")
+        self.assert_sentence(self.predict(*told, "socket", table="a,b\n"), "standard input line 1", "no column op")
+        self.assert_sentence(self.predict(*told, "socket", table=""), "empty")
+        self.assert_sentence(pattern("predict", *QWEN, "--latencies", self.folder / "none"), "none")
+        self.assertEqual(self.predict(*told, "socket", "--predict-on", "ucx", table=more).returncode, READY)
+
+    def test_each_form_of_expert_parallelism_is_predicted_and_named(self):
+        run = pattern("predict", "--mode", "ep2", *QWEN[2:], "--latencies", "-", "--tok-s", "35", "--measured-on", "socket",
+                      stdin=TABLE)
+        self.assertEqual(run.returncode, READY, run)
+        self.assertEqual(run.stdout.count("tok/s predicted on rdma"), 3)
+        self.assertIn("no all-to-all-v on socket: the latency of all-gather", " ".join(run.stdout.split()))
+
+
+if __name__ == "__main__":
+    if not TOOL.exists():
+        print(f"skipped: {TOOL} is not built")
+        sys.exit(0)
+    unittest.main()
