@@ -128,7 +128,7 @@ TEST_P(StreamInEveryWaitMode, APeerThatVanishesEndsTheBlockWithItsName) {
 
 TEST_P(StreamInEveryWaitMode, ASenderWhosePeerStopsReadingEndsAtItsDeadline) {
   TwoEnds ends = connected(loopback(GetParam()));
-  const Wait wait = within(milliseconds(150));
+  const Wait wait = within(milliseconds(60));
   Shape shape;
   shape.size_bytes = 1u << 20;
   ends.active->begin_stream(shape, true, false, wait);
@@ -165,7 +165,7 @@ TEST_P(StreamInEveryWaitMode, LeavingABlockEndsItsThreads) {
   ends.passive->end_block();
 }
 
-// Moves a message a call, and a known number of bytes never.
+// Completes a message a call, and takes in one a call until `arrivals` are there.
 class CountingEndpoint : public Endpoint {
  public:
   Transport transport() const override { return Transport::null; }
@@ -181,7 +181,7 @@ class CountingEndpoint : public Endpoint {
     receives_ = receives;
   }
   Progress progress(bool may_post) override {
-    std::this_thread::sleep_for(std::chrono::microseconds(200));
+    std::this_thread::sleep_for(std::chrono::microseconds(100));
     if (in_flight_ > 0) {
       --in_flight_;
       ++total_.sent;
@@ -213,9 +213,8 @@ TEST(StreamBlock, WaitsUntilEveryMessagePostedIsComplete) {
   EXPECT_GE(sent, 4u);
 }
 
-TEST(StreamBlock, CountsInWindowsAndLeavesOutTheFirstAndTheLast) {
-  for (const auto& [duration, windows] :
-       {std::pair{milliseconds(90), 0u}, {milliseconds(210), 2u}, {milliseconds(410), 2u}}) {
+TEST(StreamBlock, GivesWholeWindowsButTheFirstAndTheLastOfMoreThanTwo) {
+  for (const auto& [duration, windows] : {std::pair{milliseconds(90), 0u}, {milliseconds(310), 1u}}) {
     CountingEndpoint endpoint;
     const Wait wait = within(seconds(30));
     endpoint.begin_stream({}, true, false, wait);
@@ -224,29 +223,24 @@ TEST(StreamBlock, CountsInWindowsAndLeavesOutTheFirstAndTheLast) {
     block.finish_sending();
     const LaneResult result = block.finish_receiving({0}).at(0);
     EXPECT_EQ(result.window_messages.size(), windows) << duration.count();
-    const std::uint64_t counted =
-        std::accumulate(result.window_messages.begin(), result.window_messages.end(), std::uint64_t{0});
-    EXPECT_LE(counted, result.messages_sent);
-    if (duration == milliseconds(210)) {
-      // All but what completed in the last 10 ms and after.
-      EXPECT_GT(counted, result.messages_sent * 3 / 4);
-    }
-    for (const std::uint64_t messages : result.window_messages) EXPECT_GT(messages, 0u);
+    EXPECT_LT(std::accumulate(result.window_messages.begin(), result.window_messages.end(), std::uint64_t{0}),
+              result.messages_sent);
     EXPECT_GE(result.send_seconds, std::chrono::duration<double>(duration).count());
   }
 }
 
-TEST(StreamBlock, ALaneThatReceivesCountsArrivals) {
+TEST(StreamBlock, CountsArrivalsWhereALaneReceivesAndEachOnce) {
   CountingEndpoint endpoint;
   endpoint.arrivals = 50;
   const Wait wait = within(seconds(30));
   endpoint.begin_stream({}, true, true, wait);
   StreamBlock block({{&endpoint, true, true, -1}}, {}, wait);
-  block.start(milliseconds(110));
+  block.start(milliseconds(210));
   block.finish_sending();
   const LaneResult result = block.finish_receiving({50}).at(0);
   EXPECT_EQ(result.messages_received, 50u);
-  EXPECT_THAT(result.window_messages, testing::ElementsAre(50));
+  ASSERT_EQ(result.window_messages.size(), 2u);
+  EXPECT_EQ(result.window_messages[0] + result.window_messages[1], 50u);
   EXPECT_GT(result.messages_sent, 50u);
   EXPECT_GT(result.receive_seconds, 0);
   EXPECT_LT(result.receive_seconds, result.send_seconds);

@@ -131,7 +131,7 @@ TEST_P(TcpInEveryWaitMode, MessagesOfAllSizesComeBackWhole) {
     Shape shape;
     shape.size_bytes = size;
     shape.verify = true;
-    exchange(ends, shape, size > 100'000 ? 3 : 20);
+    exchange(ends, shape, 4);
     EXPECT_EQ(ends.active->corrupt_messages(), 0u) << size << ": " << ends.active->first_corruption();
     EXPECT_EQ(ends.passive->corrupt_messages(), 0u) << size << ": " << ends.passive->first_corruption();
   }
@@ -139,7 +139,7 @@ TEST_P(TcpInEveryWaitMode, MessagesOfAllSizesComeBackWhole) {
 
 TEST_P(TcpInEveryWaitMode, AWaitEndsAtItsDeadlineAndNamesWhoDidNotAnswer) {
   TwoEnds ends = connected(loopback(GetParam()));
-  const Wait wait = within(milliseconds(80));
+  const Wait wait = within(milliseconds(40));
   ends.active->begin_latency({}, true, wait);
   EXPECT_THAT(transport_error_of([&] { ends.active->ping(); }),
               AllOf(HasSubstr("rank 1 (there)"), HasSubstr("0 of 8 B"), HasSubstr("ETIMEDOUT")));
@@ -168,10 +168,10 @@ TEST_P(TcpInEveryWaitMode, APeerThatVanishesIsNamed) {
 }
 
 TEST_P(TcpInEveryWaitMode, APeerThatStopsReadingALargeMessageEndsAtTheDeadline) {
-  TwoEnds ends = connected(loopback(GetParam(), 64u << 20));
+  TwoEnds ends = connected(loopback(GetParam(), 64u << 20), loopback(GetParam()));
   Shape shape;
   shape.size_bytes = 64u << 20;
-  const Wait wait = within(milliseconds(150));
+  const Wait wait = within(milliseconds(50));
   ends.active->begin_latency(shape, true, wait);
   EXPECT_THAT(transport_error_of([&] { ends.active->ping(); }),
               AllOf(HasSubstr("send on"), HasSubstr("of 67108864 B")));
@@ -300,7 +300,7 @@ TEST(TcpEndpoint, WhatItCannotDoIsRefusedInASentence) {
 }
 
 TEST(LatencyBlock, GivesOneSampleAnIterationAtTheInitiatorAlone) {
-  TwoEnds ends = connected(loopback());
+  TwoEnds ends = connected(loopback(WaitMode::event));
   const Wait wait = within(seconds(10));
   const measure::Clock clock = measure::Clock::monotonic_raw();
   measure::Samples sent(1000);

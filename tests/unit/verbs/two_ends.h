@@ -29,8 +29,8 @@ struct TwoEnds {
   std::unique_ptr<Endpoint> passive;
 };
 
-inline TwoEnds connected(const EndpointOptions& options) {
-  TwoEnds ends{make_tcp_endpoint(options), make_tcp_endpoint(options)};
+inline TwoEnds connected(const EndpointOptions& active, const EndpointOptions& passive) {
+  TwoEnds ends{make_tcp_endpoint(active), make_tcp_endpoint(passive)};
   const Wait wait = within(std::chrono::seconds(10));
   const std::string address = ends.active->address();
   std::future<void> accepting =
@@ -39,5 +39,7 @@ inline TwoEnds connected(const EndpointOptions& options) {
   accepting.get();
   return ends;
 }
+
+inline TwoEnds connected(const EndpointOptions& options) { return connected(options, options); }
 
 }  // namespace rocekit::verbs::test
