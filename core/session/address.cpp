@@ -158,6 +158,7 @@ std::vector<LocalAddress> local_addresses() {
     const std::filesystem::path netdev = std::filesystem::path("/sys/class/net") / one->ifa_name;
     if (std::filesystem::exists(netdev / "bridge", ignored) || std::filesystem::exists(netdev / "tun_flags", ignored))
       order += 10;
+    if ((one->ifa_flags & IFF_RUNNING) == 0) order += 20;
     if ((one->ifa_flags & IFF_LOOPBACK) != 0) order += 100;
     ranked.push_back({order, {text, one->ifa_name}});
   }

@@ -43,8 +43,8 @@ struct LocalAddress {
   std::string netdev;
 };
 /// Addresses of this host that others may reach it by, the one most of them will first: that of the default route,
-/// then other IPv4 ones, then link-local IPv4, then global IPv6, then those of bridges and tunnels. Loopback where
-/// there is nothing else.
+/// then other IPv4 ones, then link-local IPv4, then global IPv6, then those of bridges, of tunnels and of links that
+/// are down. Loopback where there is nothing else.
 std::vector<LocalAddress> local_addresses();
 
 }  // namespace rocekit::session

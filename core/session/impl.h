@@ -84,8 +84,9 @@ class Session::Impl {
   };
   enum class Cause : std::uint8_t { plain = 0, interrupted = 1 };
 
-  // watcher.cpp; all but watch() are called with mutex_ held.
+  // watcher.cpp; all but the first two are called with mutex_ held.
   void watch();
+  void watch_until_stopped();
   void read(Line& line);
   void write(Line& line);
   void on_frame(Line& line, Frame frame);

@@ -70,6 +70,8 @@ bool advance(Attempt& attempt, int& error) {
 Stream knock(const std::vector<SocketAddress>& addresses, const std::string& token, const std::string& target,
              std::chrono::milliseconds wait, const Limits& limits, Signals& signals) {
   const Deadline deadline = Deadline::after(wait);
+  // Who has a token has it from one that listens already.
+  const Deadline refused_by = Deadline::after(std::chrono::seconds(1));
   int proofs_refused = 0;
   int error = ETIMEDOUT;
   for (;;) {
@@ -88,7 +90,7 @@ Stream knock(const std::vector<SocketAddress>& addresses, const std::string& tok
       for (auto attempt = attempts.begin(); attempt != attempts.end();) {
         int reason = 0;
         if (!advance(*attempt, reason)) {
-          if (attempt->handshake.proved()) ++proofs_refused;
+          if (attempt->handshake.proved() && reason == 0) ++proofs_refused;
           error = reason;
           attempt = attempts.erase(attempt);
         } else if (attempt->handshake.state() == Handshake::State::accepted) {
@@ -103,16 +105,17 @@ Stream knock(const std::vector<SocketAddress>& addresses, const std::string& tok
       throw SessionError(
           fmt::format("{} does not accept this token: paste the line that its --listen prints now", target));
     }
-    if (deadline.passed()) break;
-    if (signals.take(std::min(std::chrono::milliseconds(100), std::chrono::milliseconds(deadline.left_ms())))) {
-    }
+    if (deadline.passed() || (error == ECONNREFUSED && refused_by.passed())) break;
+    pollfd signal{signals.fd(), POLLIN, 0};
+    ::poll(&signal, 1, std::min(100, deadline.left_ms()));
+    signals.throw_if_taken("joining " + target);
   }
   const std::string why = error == 0        ? "it closes the connection"
                           : error == EPROTO ? "what listens there is none of these tools"
                                             : std::strerror(error);
-  throw SessionError(fmt::format(
-      "could not join {} within {}: {}: is the other end still waiting, and does a firewall let this port through?",
-      target, time_text(wait), why));
+  throw SessionError(
+      fmt::format("could not join {}: {}: is the other end still waiting, and does a firewall let this port through?",
+                  target, why));
 }
 
 Assembly follow(Stream stream, const Hello& mine, const std::string& rank0, const Limits& limits,

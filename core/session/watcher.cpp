@@ -26,6 +26,17 @@ constexpr std::chrono::milliseconds own_signal_grace{50};
 }  // namespace
 
 void Session::Impl::watch() {
+  try {
+    watch_until_stopped();
+  } catch (const std::exception& error) {
+    const std::lock_guard lock(mutex_);
+    // The others see the end of their streams.
+    for (Line& line : lines_) line.stream.reset();
+    call_off(Cause::plain, fmt::format("{}: the session failed {}: {}", name_of(rank), where(), error.what()), rank);
+  }
+}
+
+void Session::Impl::watch_until_stopped() {
   sigset_t all;
   ::sigfillset(&all);
   ::pthread_sigmask(SIG_BLOCK, &all, nullptr);

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "core/session/address.h"
+#include "core/session/file_descriptor.h"
 #include "core/session/frame.h"
 #include "core/session/hello.h"
 #include "core/session/token.h"
@@ -28,12 +29,21 @@ std::string exchange(Session& session) {
   return all;
 }
 
-Process listener(int ranks = 2, milliseconds wait = milliseconds(10'000), const std::string& at = "127.0.0.1") {
+Process listener(int ranks = 2, milliseconds wait = milliseconds(10'000), const std::string& at = "127.0.0.1",
+                 const Limits& limits = quick_limits()) {
   DoorOptions options;
   options.listen = at;
   options.ranks = ranks;
   options.wait = wait;
-  return Process([=](const Process::Say& say) { return take_part(options, say, exchange); });
+  return Process([=](const Process::Say& say) { return take_part(options, say, exchange, limits); });
+}
+
+/// Strangers have all the time, but few places.
+Process listener_of_few_places() {
+  Limits limits = quick_limits();
+  limits.handshake = milliseconds(60'000);
+  limits.max_strangers = 8;
+  return listener(2, milliseconds(10'000), "127.0.0.1", limits);
 }
 
 Process joiner(const std::string& target, const std::string& version = "1.0") {
@@ -52,7 +62,12 @@ std::string target_of(Process& listener) {
 /// A TCP connection without manners.
 class Connection {
  public:
-  explicit Connection(const std::string& target) : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  explicit Connection(const std::string& target, std::uint32_t from = INADDR_LOOPBACK)
+      : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in own{};
+    own.sin_family = AF_INET;
+    own.sin_addr.s_addr = htonl(from);
+    EXPECT_EQ(::bind(fd_, reinterpret_cast<sockaddr*>(&own), sizeof own), 0);
     const SocketAddress address = resolve(parse_join(target).at).front();
     EXPECT_EQ(::connect(fd_, address.get(), address.length), 0);
   }
@@ -179,14 +194,38 @@ TEST(Listen, ADribblingStrangerHasTheSameShortTime) {
 }
 
 TEST(Listen, ARankGetsThroughAFlood) {
-  Process rank0 = listener();
+  Process rank0 = listener_of_few_places();
   const std::string target = target_of(rank0);
-  std::vector<std::unique_ptr<Connection>> flood;
-  for (int i = 0; i < 100; ++i) flood.push_back(std::make_unique<Connection>(target));
+  Process flood([&](const Process::Say& say) {
+    const SocketAddress address = resolve(parse_join(target).at).front();
+    std::vector<FileDescriptor> open;
+    for (int count = 0;; ++count) {
+      FileDescriptor socket(::socket(AF_INET, SOCK_STREAM, 0));
+      if (::connect(socket.get(), address.get(), address.length) != 0) return 0;
+      open.push_back(std::move(socket));
+      if (open.size() > 200) open.erase(open.begin(), open.begin() + 100);
+      if (count == 200) say("flooded");
+    }
+  });
+  flood.line_with("flooded");
   Process rank1 = joiner(target);
-  for (int i = 0; i < 100; ++i) flood.push_back(std::make_unique<Connection>(target));
   EXPECT_EQ(of_rank(rank0.lines(), 0), "01");
   EXPECT_EQ(of_rank(rank1.lines(), 1), "01");
+}
+
+TEST(Listen, AFloodTakesPlacesFromItselfOnly) {
+  Process rank0 = listener_of_few_places();
+  const std::string target = target_of(rank0);
+  Connection slow(target, INADDR_LOOPBACK + 1);
+  std::vector<std::unique_ptr<Connection>> flood;
+  for (int i = 0; i < 50; ++i) flood.push_back(std::make_unique<Connection>(target));
+  // Far more than its places: the first of the flood have lost theirs.
+  EXPECT_TRUE(flood.front()->is_closed());
+  EXPECT_TRUE(flood[40]->is_closed());
+  slow.receive(1, milliseconds(20));
+  EXPECT_FALSE(slow.closed());
+  Process rank1 = joiner(target);
+  EXPECT_EQ(of_rank(rank0.lines(), 0), "01");
 }
 
 TEST(Listen, WhoProvesTheTokenAndTalksNonsenseIsDropped) {
@@ -274,6 +313,13 @@ TEST(Join, AWrongTokenIsSaidSo) {
   Process rank1 = joiner(make_token() + target.substr(target.find('@')));
   EXPECT_THAT(rank1.line_with("token"),
               AllOf(StartsWith("?: error: 127.0.0.1:"), HasSubstr(" does not accept this token: paste the line")));
+  EXPECT_EQ(rank1.exit_code(), 3);
+}
+
+TEST(Join, SaysWhereNobodyListens) {
+  Process rank1 = joiner(make_token() + "@127.0.0.1:1");
+  EXPECT_THAT(rank1.line_with("join"),
+              HasSubstr("could not join 127.0.0.1:1: Connection refused: is the other end still waiting"));
   EXPECT_EQ(rank1.exit_code(), 3);
 }
 
