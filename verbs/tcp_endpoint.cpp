@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <sched.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
@@ -26,7 +27,7 @@ constexpr std::size_t batch_bytes = 256u << 10;  // moved by one system call of 
 constexpr int busy_poll_us = 50;
 constexpr int latency_slice_ms = 50;  // how late a sleeping ping learns that the run was called off
 constexpr int stream_slice_ms = 10;   // Endpoint::progress() blocks no longer
-constexpr unsigned polls_a_look = 4096;
+constexpr unsigned polls_a_look = 1024;
 constexpr unsigned dead_peer_ms = 10'000;
 
 MemoryKind host_memory(MemoryKind kind) {
@@ -71,7 +72,7 @@ class TcpEndpoint final : public Endpoint {
   [[noreturn]] void fail_closed() const;
   void look(const char* call, std::size_t done) const;
   void moved_nothing(const char* call, std::size_t done) const;
-  bool polls_on();
+  bool polls_on(unsigned& polls) const;
 
   EndpointOptions options_;
   TcpRendezvous rendezvous_;
@@ -90,7 +91,6 @@ class TcpEndpoint final : public Endpoint {
   int flags_ = 0;
   std::uint64_t outgoing_sequence_ = 0;
   std::uint64_t incoming_sequence_ = 0;
-  unsigned polls_ = 0;
 
   // Of a stream.
   bool sends_ = false;
@@ -229,9 +229,14 @@ void TcpEndpoint::pong() {
   send_message();
 }
 
-// After a call that moved nothing: whether to poll on without a look at the wait.
-bool TcpEndpoint::polls_on() {
-  return options_.wait_mode == WaitMode::poll && errno == EAGAIN && ++polls_ % polls_a_look != 0;
+// After a call that moved nothing: whether to poll on without a look at the wait. A peer that does not answer within
+// some hundred microseconds may be waiting for this very CPU.
+bool TcpEndpoint::polls_on(unsigned& polls) const {
+  if (options_.wait_mode != WaitMode::poll || errno != EAGAIN) return false;
+  if (++polls % polls_a_look != 0) return true;
+  sched_yield();
+  errno = EAGAIN;
+  return false;
 }
 
 void TcpEndpoint::send_message() {
@@ -241,6 +246,7 @@ void TcpEndpoint::send_message() {
     outgoing_sequence_ += 2;
   }
   std::size_t done = 0;
+  unsigned polls = 0;
   while (true) {
     const ssize_t n = send(socket_, outgoing_.data() + done, size - done, flags_);
     if (n > 0) {
@@ -248,7 +254,7 @@ void TcpEndpoint::send_message() {
       if (done == size) return;
       continue;
     }
-    if (polls_on()) continue;
+    if (polls_on(polls)) continue;
     moved_nothing("send", done);
     if (options_.wait_mode == WaitMode::event) {
       pollfd entry{socket_, POLLOUT, 0};
@@ -260,6 +266,7 @@ void TcpEndpoint::send_message() {
 void TcpEndpoint::receive_message() {
   const std::size_t size = shape_.size_bytes;
   std::size_t done = 0;
+  unsigned polls = 0;
   while (true) {
     if (options_.wait_mode == WaitMode::event) {
       epoll_event event;
@@ -277,7 +284,7 @@ void TcpEndpoint::receive_message() {
       continue;
     }
     if (n == 0) fail_closed();
-    if (!polls_on()) moved_nothing("recv", done);
+    if (!polls_on(polls)) moved_nothing("recv", done);
   }
   if (shape_.verify) {
     log_.check(incoming_.data(), size, incoming_sequence_);
