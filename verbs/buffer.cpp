@@ -87,7 +87,7 @@ class Buffer::Pages final : public Buffer::Memory {
       }
       const std::size_t pages = page == 0 ? 0 : mapped_ / page;
       throw InputError(
-          fmt::format("no {} huge pages of {} KiB for message buffers: {} ({} free): reserve them with "
+          fmt::format("message buffers need {} huge pages of {} KiB: {} ({} are free): reserve them with "
                       "sudo sysctl vm.nr_hugepages={}",
                       pages, page / 1024, why, meminfo("HugePages_Free:"), meminfo("HugePages_Total:") + pages));
     }

@@ -1,10 +1,14 @@
 #include "verbs/causes.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
+#include <cstring>
+#include <filesystem>
 #include <fstream>
 
 namespace rocekit::verbs {
@@ -48,14 +52,43 @@ std::string size_text(std::uint64_t bytes) {
   return whole ? fmt::format("{:.0f} {}", value, units[unit]) : fmt::format("{:.1f} {}", value, units[unit]);
 }
 
-Cause cause_of_open(int error, bool node_exists) {
-  if (!node_exists || error == ENOENT) {
-    return {"ROCE-ACC-001", "no uverbs node of it is in /dev/infiniband; a container needs --device /dev/infiniband"};
+UverbsNode uverbs_node_of(const std::string& device) {
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator("/sys/class/infiniband_verbs", ignored)) {
+    std::ifstream file(entry.path() / "ibdev");
+    std::string name;
+    if (!(file >> name) || name != device) continue;
+    UverbsNode node{"/dev/infiniband/" + entry.path().filename().string(), 0};
+    const int descriptor = open(node.path.c_str(), O_RDWR | O_CLOEXEC);
+    if (descriptor < 0) {
+      node.error = errno;
+    } else {
+      close(descriptor);
+    }
+    return node;
   }
-  if (error == EACCES || error == EPERM || error == ENXIO || error == ENODEV) {
-    return {"ROCE-ACC-002", "its node in /dev/infiniband may not be opened by this process"};
+  return {};
+}
+
+Cause cause_of_open(const UverbsNode& node) {
+  if (node.path.empty()) {
+    return {"ROCE-ACC-001", "the kernel offers no uverbs node for it: sudo modprobe ib_uverbs"};
   }
-  return {"", ""};
+  switch (node.error) {
+    case 0:
+      return {"ROCE-DEV-002", fmt::format("{} can be opened, but libibverbs has no provider for its driver (package "
+                                          "ibverbs-providers)",
+                                          node.path)};
+    case ENOENT:
+      return {"ROCE-ACC-001", fmt::format("{} is not here; a container needs --device /dev/infiniband", node.path)};
+    case EACCES:
+    case EPERM:
+    case ENXIO:
+      return {"ROCE-ACC-002",
+              fmt::format("{} may not be opened by this process: {}", node.path, std::strerror(node.error))};
+    default:
+      return {"", fmt::format("{}: {}", node.path, std::strerror(node.error))};
+  }
 }
 
 Cause cause_of_registration(int error, std::uint64_t bytes, std::uint64_t before, const LockedMemory& memory) {

@@ -27,8 +27,14 @@ LockedMemory read_locked_memory();
 /// "8 MiB", "1.5 GiB", "65536 B"
 std::string size_text(std::uint64_t bytes);
 
-/// ibv_open_device. `node_exists`: /dev/infiniband has a uverbs node.
-Cause cause_of_open(int error, bool node_exists);
+/// The device's node under /dev/infiniband, and what opening it says.
+struct UverbsNode {
+  std::string path;  ///< "/dev/infiniband/uverbs0"; empty: the kernel has none for it
+  int error = 0;     ///< errno of open(); ENOENT: no such node here; 0: it can be opened
+};
+UverbsNode uverbs_node_of(const std::string& device);
+/// ibv_open_device, which reports ENOENT for a node that it may not open, and devices missing in libibverbs' list.
+Cause cause_of_open(const UverbsNode& node);
 /// ibv_reg_mr of `bytes` when `before` bytes were registered already, and of queues (`bytes` unknown: 0).
 Cause cause_of_registration(int error, std::uint64_t bytes, std::uint64_t before, const LockedMemory& memory);
 /// The same for memory of a GPU.

@@ -34,14 +34,6 @@ class DeviceList {
   ibv_device** list_;
 };
 
-bool a_uverbs_node_exists() {
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator("/dev/infiniband", error)) {
-    if (entry.path().filename().string().rfind("uverbs", 0) == 0) return true;
-  }
-  return false;
-}
-
 bool kernel_has(const std::string& device) {
   std::error_code error;
   return std::filesystem::exists("/sys/class/infiniband/" + device, error);
@@ -63,12 +55,8 @@ DeviceContext::DeviceContext(const std::string& device, int port)
   }
   if (found == nullptr) {
     if (kernel_has(device)) {
-      throw a_uverbs_node_exists()
-          ? TransportError({"ibv_get_device_list", device, {}, "ROCE-DEV-002"}, 0,
-                           "the kernel has the device and libibverbs does not: the provider library of its driver is "
-                           "missing (package ibverbs-providers)")
-          : TransportError({"ibv_get_device_list", device, {}, "ROCE-ACC-001"}, 0,
-                           cause_of_open(ENOENT, false).sentence);
+      const Cause cause = cause_of_open(uverbs_node_of(device));
+      throw TransportError({"ibv_get_device_list", device, {}, cause.check_id}, 0, cause.sentence);
     }
     if (names.empty()) {
       throw TransportError({"ibv_get_device_list", device, {}, "ROCE-DEV-001"}, 0, "this node has no RDMA device");
@@ -78,7 +66,7 @@ DeviceContext::DeviceContext(const std::string& device, int port)
   context_ = library_.open_device(found);
   if (context_ == nullptr) {
     const int error = errno;
-    const Cause cause = cause_of_open(error, a_uverbs_node_exists());
+    const Cause cause = cause_of_open(uverbs_node_of(device));
     throw TransportError({"ibv_open_device", device, {}, cause.check_id}, error, cause.sentence);
   }
   try {
