@@ -80,13 +80,13 @@ facts::NodeFacts read_other(const std::string& name) {
 
 std::string json_text(const nlohmann::ordered_json& document) { return document.dump(2) + '\n'; }
 
-void save(const Reading& reading, const report::ProbeReport& report, const std::string& started_at,
-          const std::string& name) {
+void save(const std::optional<facts::Snapshot>& snapshot, const report::ProbeReport& report,
+          const std::string& started_at, const std::string& name) {
   if (is_document(name)) {
     io::write_file(name, json_text(report::render_json(report, started_at)));
     fmt::print(stderr, "roce-probe: saved in {}; read it with: roce-probe --load {}\n", name, name);
   } else {
-    facts::write_snapshot(*reading.snapshot, name);
+    facts::write_snapshot(*snapshot, name);
     fmt::print(stderr, "roce-probe: saved in {}; read it with: roce-probe --root {}\n", name, name);
   }
 }
@@ -111,12 +111,12 @@ ExitCode exit_code_of(checks::Verdict verdict, FailOn fail_on) {
   return ExitCode::unknown;
 }
 
-ExitCode compare(const Options& options, const Reading& reading, const std::string& started_at) {
+ExitCode compare(const Options& options, const facts::NodeFacts& node, const std::string& started_at) {
   report::Comparison comparison;
-  comparison.a = report::name_of(reading.node, options.load.value_or(options.root.value_or("this node")));
+  comparison.a = report::name_of(node, options.load.value_or(options.root.value_or("this node")));
   const facts::NodeFacts other = read_other(*options.diff);
   comparison.b = report::name_of(other, *options.diff);
-  comparison.differences = report::compare(reading.node, other);
+  comparison.differences = report::compare(node, other);
   const text::Style style = text::Style::detect(options.color, STDOUT_FILENO);
   report::DiffTextOptions layout;
   layout.verbose = options.verbose;
@@ -150,14 +150,14 @@ ExitCode report(const Options& options) {
 
   const std::string started_at = now_utc();
   Reading reading = read(options);
-  if (options.diff && !options.save) return compare(options, reading, started_at);
+  if (options.diff && !options.save) return compare(options, reading.node, started_at);
 
   checks::Expectations expect;
   expect.mtu = options.expect_mtu;
   expect.rate_gbit_s = options.expect_rate_gbit_s;
-  const report::ProbeReport judged = report::examine(reading.node, expect, std::move(selected));
-  if (options.save) save(reading, judged, started_at, *options.save);
-  if (options.diff) return compare(options, reading, started_at);
+  const report::ProbeReport judged = report::examine(std::move(reading.node), expect, std::move(selected));
+  if (options.save) save(reading.snapshot, judged, started_at, *options.save);
+  if (options.diff) return compare(options, judged.node, started_at);
 
   const text::Style style = text::Style::detect(options.color, STDOUT_FILENO);
   report::TextOptions layout;

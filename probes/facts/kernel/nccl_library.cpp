@@ -1,17 +1,17 @@
 #include <fmt/format.h>
 #include <glob.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cctype>
 #include <cstdlib>
-#include <filesystem>
 #include <string_view>
-#include <system_error>
 
 #include "core/dynlib/library_search.h"
 #include "probes/facts/file_tree.h"
 #include "probes/facts/kernel/ask.h"
 #include "probes/facts/readers/nccl_settings.h"
+#include "probes/facts/tree/source.h"
 
 namespace rocekit::facts::kernel {
 namespace {
@@ -29,6 +29,8 @@ std::string value_of(const Environment& environment, const char* name) {
   return value != nullptr ? value : "";
 }
 
+bool is_there(const std::string& path) { return access(path.c_str(), F_OK) == 0; }
+
 /// "2.28.9" at the start of "2.28.9+cuda13.0"; empty when it is no version.
 std::string leading_version(std::string_view text) {
   if (text.empty() || std::isdigit(static_cast<unsigned char>(text.front())) == 0) return "";
@@ -40,10 +42,8 @@ std::string leading_version(std::string_view text) {
 
 /// From the real file's name (libnccl.so.2.28.9), else from the banner "NCCL version 2.28.9+cuda13.0" in the library.
 Fact<std::string> version_of(const std::string& path) {
-  std::error_code error;
-  const std::filesystem::path real = std::filesystem::canonical(path, error);
   constexpr std::string_view prefix = "libnccl.so.";
-  const std::string name = error ? std::string() : real.filename().string();
+  const std::string name = tree::name_of(FileTree::live().canonical(path).value_or(""));
   if (name.compare(0, prefix.size(), prefix) == 0) {
     std::string version = leading_version(std::string_view(name).substr(prefix.size()));
     if (!version.empty()) return version;
@@ -61,30 +61,31 @@ std::string python_prefix(const Environment& environment) {
   const std::string path = value_of(environment, "PATH");
   for (std::string_view rest = path; !rest.empty();) {
     const std::size_t colon = rest.find(':');
-    const std::filesystem::path directory(rest.substr(0, colon));
+    const std::string directory(rest.substr(0, colon));
     rest.remove_prefix(colon == std::string_view::npos ? rest.size() : colon + 1);
-    std::error_code error;
-    if (directory.is_absolute() && std::filesystem::exists(directory / "python3", error)) {
-      return directory.parent_path().string();
-    }
+    if (directory.compare(0, 1, "/") == 0 && is_there(directory + "/python3")) return tree::parent_of(directory);
   }
   return "";
 }
 
-std::optional<std::string> first_match(const std::string& pattern) {
+std::vector<std::string> paths_like(const std::string& pattern) {
   glob_t matches{};
-  std::optional<std::string> found;
-  if (glob(pattern.c_str(), 0, nullptr, &matches) == 0 && matches.gl_pathc > 0) found = matches.gl_pathv[0];
+  std::vector<std::string> paths;
+  if (glob(pattern.c_str(), 0, nullptr, &matches) == 0) {
+    paths.assign(matches.gl_pathv, matches.gl_pathv + matches.gl_pathc);
+  }
   globfree(&matches);
-  return found;
+  return paths;
 }
 
 /// The package nvidia-nccl of one prefix ("/opt/venv").
 std::optional<std::string> find_in_prefix(const std::string& prefix) {
   if (prefix.empty()) return std::nullopt;
+  const std::vector<std::string> pythons = paths_like(prefix + "/lib/python3*");
   for (const char* packages : {"site-packages", "dist-packages"}) {
-    if (auto path = first_match(fmt::format("{}/lib/python3*/{}/nvidia/nccl/lib/libnccl.so.2", prefix, packages))) {
-      return path;
+    for (const std::string& python : pythons) {
+      std::string path = fmt::format("{}/{}/nvidia/nccl/lib/libnccl.so.2", python, packages);
+      if (is_there(path)) return path;
     }
   }
   return std::nullopt;
@@ -92,10 +93,9 @@ std::optional<std::string> find_in_prefix(const std::string& prefix) {
 
 bool has_torch_beside(const std::string& library) {
   // .../site-packages/nvidia/nccl/lib/libnccl.so.2
-  const std::filesystem::path packages =
-      std::filesystem::path(library).parent_path().parent_path().parent_path().parent_path();
-  std::error_code error;
-  return std::filesystem::exists(packages / "torch", error);
+  std::string packages = library;
+  for (int level = 0; level < 4; ++level) packages = tree::parent_of(packages);
+  return is_there(packages + "/torch");
 }
 
 /// The run path of PyTorch's wheel leads to the wheel's own libnccl before the loader looks anywhere else, and whatever

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "core/dynlib/ibverbs.h"
+#include "probes/facts/file_tree.h"
 #include "probes/facts/kernel/ask.h"
 #include "probes/facts/kernel/library_version.h"
 #include "probes/facts/kernel/quiet_stderr.h"
@@ -130,7 +131,8 @@ VerbsAnswers ask_verbs() {
   const Ibverbs verbs;
   VerbsAnswers answers;
   if (verbs) {
-    answers.library = Library{verbs.library().path(), rdma_core_version(verbs.library().real_path())};
+    const std::string& path = verbs.library().path();
+    answers.library = Library{path, rdma_core_version(FileTree::live().canonical(path).value_or(path))};
   } else {
     answers.library = load_failure(verbs.error());
   }
