@@ -104,7 +104,10 @@ TEST(ModelConfig, LanguageModelOfAMultimodalModelIsNested) {
   const Model omni = read(R"({"thinker_config": {"text_config": {"hidden_size": 2048, "num_hidden_layers": 48,
     "vocab_size": 152064}}})");
   EXPECT_EQ(omni.hidden, 2048U);
-  EXPECT_EQ(read(R"({"hidden_size": 64, "num_hidden_layers": 2, "vocab_size": 9, "text_config": {}})").hidden, 64U);
+  // A part without a hidden size is no language model.
+  const Model flat = read(R"({"hidden_size": 64, "num_hidden_layers": 2, "vocab_size": 9,
+    "text_config": {"num_hidden_layers": 77}})");
+  EXPECT_EQ(flat.layers, 2U);
 }
 
 TEST(ModelConfig, LayersWithoutExpertsByListAndByStep) {
