@@ -18,6 +18,10 @@ int width_of(std::string_view text) { return static_cast<int>(columns(text)); }
 
 }  // namespace
 
+Table::Table(std::vector<Column> columns) : columns_(std::move(columns)) {
+  for (Column& column : columns_) column.title = printable(column.title);
+}
+
 void Table::add_row(std::vector<Cell> cells) {
   if (cells.size() > columns_.size()) throw std::logic_error("a table row has more cells than the table has columns");
   cells.resize(columns_.size());

@@ -24,7 +24,7 @@ struct Column {
 /// Columns two spaces apart. Text is made printable (utf8.h) before it is measured.
 class Table {
  public:
-  explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {}
+  explicit Table(std::vector<Column> columns);
 
   /// Missing cells are empty; more cells than columns are a programming error (std::logic_error).
   void add_row(std::vector<Cell> cells);

@@ -122,11 +122,10 @@ std::string grid_table(const Report& report, const Grid& grid, const TableLayout
   return out;
 }
 
-/// "1.42 to 1.61, median 1.47"
+/// "1.42 - 1.61 (1.47)"
 std::string spread(Metric metric, const std::vector<double>& values) {
   const auto [least, most] = std::minmax_element(values.begin(), values.end());
-  return fmt::format("{} to {}, median {}", shown(metric, *least), shown(metric, *most),
-                     shown(metric, median_of(values)));
+  return fmt::format("{} - {} ({})", shown(metric, *least), shown(metric, *most), shown(metric, median_of(values)));
 }
 
 std::string ratio_spread(const std::vector<const Comparison*>& comparisons) {
@@ -169,7 +168,9 @@ std::string spread_table(const Report& report, Metric metric, const TableLayout&
   const bool several = std::any_of(lines.begin(), lines.end(), [](const auto& line) { return line.first.second > 1; });
   std::vector<Column> columns{{"SIZE", 0, true}};
   if (several) columns.push_back({"PATHS", 0, true});
-  for (const Series& name : series) columns.push_back({fmt::format("{}", series_name(name.first, name.second))});
+  for (const Series& name : series) {
+    columns.push_back({series_name(name.first, name.second), name == series.front() ? 0 : 1});
+  }
   for (const auto& [sides, found] : compared) {
     columns.push_back({fmt::format("{} AGAINST {}", in_capitals(sides.second), in_capitals(sides.first))});
   }
@@ -203,7 +204,7 @@ std::string matrices(const Report& report, const TableLayout& layout) {
       out += '\n' + layout.style.paint(Tone::strong, fmt::format("{:<11}", label)) + grid_heading(grid) + '\n' +
              grid_table(report, grid, layout);
     }
-    out += fmt::format("\nOver {} pair{}, in {}:\n", pairs, pairs == 1 ? "" : "s",
+    out += fmt::format("\nOver {} pair{}, least - most (median), in {}:\n", pairs, pairs == 1 ? "" : "s",
                        metric == Metric::latency ? "us" : "Gb/s") +
            spread_table(report, metric, layout);
   }

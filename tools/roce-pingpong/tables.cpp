@@ -224,7 +224,7 @@ std::string what_is_timed(const View& view) {
 
 // ---- bandwidth ------------------------------------------------------------------------------------------------------
 
-Cell fraction_cell(const Report& report, const Result& result) {
+Cell fraction_cell(const Report& report, const Result& result, bool with_bound) {
   const auto fraction = fraction_of(report, result);
   const auto bound = bound_of(report, result);
   if (!fraction || !bound) return {"-", Tone::faint};
@@ -232,8 +232,8 @@ Cell fraction_cell(const Report& report, const Result& result) {
     return finding.id == "ROCE-PERF-001" || finding.id == "ROCE-PERF-002";
   });
   const bool low = reported && result.transport == verbs::Transport::rc && *fraction < 0.9;
-  return {fmt::format("{} of {}", percent(*fraction), gigabits(result.bidirectional ? 2 * *bound : *bound)),
-          low ? Tone::warn : Tone::plain};
+  const std::string of = fmt::format(" of {}", gigabits(result.bidirectional ? 2 * *bound : *bound));
+  return {percent(*fraction) + (with_bound ? of : ""), low ? Tone::warn : Tone::plain};
 }
 
 std::string queue_words(const Report& report, const View& view) {
@@ -259,9 +259,9 @@ std::string latency_table(const Report& report, Pair pair, const TableLayout& la
   std::vector<Column> columns = leading_columns(view);
   for (std::size_t i = 0; i < shown.size(); ++i) {
     for (const Statistic* statistic : shown[i]) {
-      const bool first = statistic == shown[i].front();
+      const bool named = statistic == &statistic_min || statistic == &statistic_p50;
       columns.push_back(
-          {first ? fmt::format("{} {}", in_capitals(view.series()[i].transport), statistic->title) : statistic->title,
+          {named ? fmt::format("{} {}", in_capitals(view.series()[i].transport), statistic->title) : statistic->title,
            i == 0 || statistic->drop_order == 0 ? statistic->drop_order : statistic->drop_order + 1, true});
     }
   }
@@ -282,9 +282,13 @@ std::string latency_table(const Report& report, Pair pair, const TableLayout& la
     add_comparison_cells(cells, view, line);
     table.add_row(std::move(cells));
   }
+  const bool unsupported = std::any_of(report.results.begin(), report.results.end(), [&](const Result& result) {
+    return result.metric == Metric::latency && !(result.latency_us.p99 && result.latency_us.p999);
+  });
   return heading(layout.style, "LATENCY",
                  fmt::format("{}: {}{}", what_is_timed(view), series_words(view), path_words(view)), layout.width) +
-         table.render(layout.style, layout.width);
+         table.render(layout.style, layout.width) +
+         (unsupported ? layout.style.paint(Tone::faint, "- more than n samples can tell") + '\n' : "");
 }
 
 std::string bandwidth_table(const Report& report, Pair pair, const TableLayout& layout) {
@@ -322,7 +326,7 @@ std::string bandwidth_table(const Report& report, Pair pair, const TableLayout& 
       cells.push_back({gigabits(result->bandwidth.mean_gbit_s), Tone::strong});
       const auto& slowest = result->bandwidth.min_gbit_s;
       cells.push_back({slowest ? gigabits(*slowest) : "-"});
-      cells.push_back(fraction_cell(report, *result));
+      cells.push_back(fraction_cell(report, *result, series == view.series().front()));
       if (layout.verbose) cells.push_back({count_words(static_cast<std::size_t>(result->bandwidth.messages_per_s))});
     }
     add_comparison_cells(cells, view, line);

@@ -74,13 +74,12 @@ class Text {
       names.push_back(rank_name(report_, static_cast<int>(rank)));
     }
     if (report_.hosts.size() > most_names) names.push_back(fmt::format("{} more", report_.hosts.size() - most_names));
-    labelled("NODES", fmt::format("{}, {}{} s", join_words(names),
-                                  report_.door.empty() ? "" : fmt::format("over {}, ", report_.door),
-                                  fmt::format("{:.1f}", report_.elapsed_s)));
+    labelled("NODES", fmt::format("{} ({}{:.1f} s)", join_words(names),
+                                  report_.door.empty() ? "" : fmt::format("{}, ", report_.door), report_.elapsed_s));
   }
 
   std::string bound_words(const Path& path) const {
-    if (!path.bound_gbit_s) return "unknown";
+    if (!path.bound_gbit_s) return is_soft(path) ? "none: software" : "unknown";
     std::string words = gigabits(*path.bound_gbit_s) + " Gb/s";
     if (path.limited_by) words += *path.limited_by == "pcie" ? ", PCIe" : ", link";
     return words;
@@ -267,11 +266,12 @@ class Text {
                           : verdict == Proof::Verdict::unproven   ? Tone::warn
                                                                   : Tone::plain;
         const std::string share = proofs.count[index] == all
-                                      ? (all == 1 ? "" : fmt::format(", all {} series", all))
+                                      ? fmt::format(" ({} series)", all)
                                       : fmt::format(" in {} of {} series", proofs.count[index], all);
+        const std::string& sentence = proofs.largest[index]->proof.sentence;
         labelled(label,
                  fmt::format("{} {}{}: {}", in_capitals(transport), to_string(verdict), share,
-                             proofs.largest[index]->proof.sentence),
+                             sentence.empty() ? "no counter tells" : sentence),
                  tone);
         label = "";
       }
