@@ -108,6 +108,13 @@ TEST(Via, RefusesAnotherVersionOverThere) {
                               HasSubstr("runs session_rank 0.9: install the same version")));
 }
 
+TEST(Via, ASignalToTheWholeTerminalIsReportedAsThatSignal) {
+  const Launcher launcher;
+  const Output run = shell("setsid " + tool + " --via " + launcher.path() +
+                           " left --hold 10 & p=$!; sleep 0.5; kill -TERM -$p; wait $p; echo code $?");
+  EXPECT_THAT(run.text, AllOf(HasSubstr("interrupted by SIGTERM"), HasSubstr("code 143")));
+}
+
 TEST(Via, LeavesNoProcessBehindWhenALauncherStaysSilent) {
   const Launcher launcher("echo my pid is $$ >&2; exec sleep 60");
   Process run([&](const Process::Say& say) {

@@ -1,8 +1,10 @@
 // A tool as small as can be, for tests that start ranks by other programs (mpirun, what --via starts): opens a session
 // by its arguments and prints what all ranks gave.
 //   session_rank [--listen AT|--join TARGET|--via LAUNCHER HOSTS|--local N] [--version V] [--give TEXT] [--fail TEXT]
+//   [--hold SECONDS]
 #include <cstdio>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "core/error.h"
@@ -16,6 +18,7 @@ int main(int argc, char** argv) {
       "session_rank", "1.0", {}, [](const std::string& line) { std::fprintf(stderr, "%s\n", line.c_str()); }};
   std::string give;
   std::string fail;
+  int hold_s = 0;
   const std::vector<std::string> arguments(argv + 1, argv + argc);
   for (std::size_t i = 0; i + 1 < arguments.size(); i += 2) {
     const std::string& value = arguments[i + 1];
@@ -26,6 +29,7 @@ int main(int argc, char** argv) {
     if (arguments[i] == "--version") context.version = value;
     if (arguments[i] == "--give") give = value;
     if (arguments[i] == "--fail") fail = value;
+    if (arguments[i] == "--hold") hold_s = std::stoi(value);
   }
   for (const std::string& word : {std::string("--give"), give}) context.arguments.push_back(word);
   try {
@@ -37,7 +41,10 @@ int main(int argc, char** argv) {
     std::string all;
     for (const std::string& one : session.allgather(give, "exchanging texts")) all += "[" + one + "]";
     if (!fail.empty() && session.rank() == 1) session.abort(fail);
-    session.barrier("having a look");
+    for (int i = 0; i < hold_s * 100 && !session.called_off(); ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    session.barrier("having a look", std::chrono::seconds(hold_s + 10));
     std::printf("rank %d of %d: %s\n", session.rank(), session.size(), all.c_str());
     std::fflush(stdout);
     session.close();

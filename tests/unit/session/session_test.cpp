@@ -119,6 +119,20 @@ TEST_F(Fault, RanksEndWithRank0) {
   EXPECT_EQ(run_.exit_code(), 128 + SIGKILL);
 }
 
+TEST_F(Fault, AStoppedRankDoesNotOutliveRank0) {
+  ::kill(pids_[1], SIGSTOP);
+  const auto lines = after(SIGKILL, 0);
+  EXPECT_EQ(of_rank(lines, 1), "(rank 1 said nothing)");
+}
+
+TEST_F(Fault, RanksThatWereStoppedTogetherGoOn) {
+  for (const pid_t pid : pids_) ::kill(pid, SIGSTOP);
+  std::this_thread::sleep_for(milliseconds(700));  // more than the limit of silence
+  for (const pid_t pid : pids_) ::kill(pid, SIGCONT);
+  std::this_thread::sleep_for(milliseconds(200));
+  EXPECT_EQ(of_rank(after(SIGTERM, 0), 0), "interrupted 15: interrupted by SIGTERM after getting ready");
+}
+
 TEST_F(Fault, AStoppedRankIsNamedAndEnded) {
   const auto lines = after(SIGSTOP, 1);
   for (const int rank : {0, 2}) {
