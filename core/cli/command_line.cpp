@@ -56,7 +56,7 @@ std::optional<std::string> parse(CLI::App& app, int argc, const char* const* arg
   } catch (const CLI::ArgumentMismatch& error) {
     const std::string message = error.what();
     const std::string option = message.substr(0, message.find(':'));
-    const bool twice = message.find("received") != std::string::npos;
+    const bool twice = message.find("At Most") != std::string::npos;
     throw UsageError(
         fmt::format("{} {}", text::printable(option), twice ? "was given more than once" : "needs a value"));
   } catch (const CLI::ParseError& error) {

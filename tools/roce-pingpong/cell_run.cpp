@@ -100,6 +100,7 @@ void CellRun::block(const Seat& seat, std::size_t slot, const Amount& amount, bo
   if (series == nullptr) {
     meet("", nanoseconds(0));
     meet("", allowed);
+    meet("", allowed);
     return;
   }
   Counters::Values before;
@@ -109,6 +110,8 @@ void CellRun::block(const Seat& seat, std::size_t slot, const Amount& amount, bo
   } else {
     stream_block(seat, *series, amount, wait, counted);
   }
+  // What the kernel has taken may still be on its way when the sender is done.
+  meet("", allowed);
   if (!counted) return;
   Counters::Values after;
   counters_.read(after);

@@ -45,11 +45,11 @@ class Parser {
 
   Options parse(int argc, const char* const* argv) {
     options_.help = cli::parse(app_, argc, argv,
-                               {{"--listen{}                 ", "--listen [ADDR[:PORT]]     "},
-                                {"--json{-}    ", "--json[=FILE]"},
+                               {{"--json{-}    ", "--json[=FILE]"},
                                 {"--csv{-}    ", "--csv[=FILE]"},
-                                {"WORD,... ...", "WORD,...    "},
-                                {"LAUNCHER HOST x 2 ...", "LAUNCHER HOST        "},
+                                {"HOST[,HOST...] x 2\n                                Start", "HOST[,HOST...]   Start"},
+                                {"LIST ...", "LIST    "},
+                                {",... ...", ",...    "},
                                 {"\n\n\n", "\n\n"}});
     if (options_.help || options_.version) return std::move(options_);
     collect_doors();

@@ -295,8 +295,8 @@ void require_known_rails(const Node& a, const Node& b, const Settings& settings)
     if (std::find(known.begin(), known.end(), device) != known.end()) continue;
     const std::vector<std::string> near = text::near_words(device, known);
     throw InputError(fmt::format(
-        "--rails: no device or netdev is named \"{}\" on {} or {}; {}", text::shortened(text::printable(name), 40),
-        a.host, b.host,
+        "--rails: no device or netdev is named \"{}\" on {}; {}", text::shortened(text::printable(name), 40),
+        a.host == b.host ? a.host : fmt::format("{} or {}", a.host, b.host),
         near.empty() ? fmt::format("there are {}", known.empty() ? "none" : fmt::format("{}", fmt::join(known, ", ")))
                      : fmt::format("did you mean {}?", fmt::join(near, " or "))));
   }

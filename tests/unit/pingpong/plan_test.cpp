@@ -70,12 +70,13 @@ TEST(Rounds, EveryPairOnceAndNoMachineTwiceInARound) {
 
 TEST(Rounds, RanksOfOneMachineTakeTurns) {
   EXPECT_THAT(tournament(machines({"a", "a", "a"})), SizeIs(3));
+  // Four ranks on two machines: a pair within each machine may go at once, others share their machines.
+  const auto rounds = tournament(machines({"a", "a", "b", "b"}));
   std::size_t pairs = 0;
-  for (const auto& round : tournament(machines({"a", "a", "b", "b"}))) {
-    EXPECT_THAT(round, SizeIs(1));
-    pairs += round.size();
-  }
+  for (const auto& round : rounds) pairs += round.size();
   EXPECT_EQ(pairs, 6U);
+  EXPECT_THAT(rounds, SizeIs(5));
+  EXPECT_THAT(rounds, Contains(ElementsAre(RankPair(0, 1), RankPair(2, 3))));
 }
 
 TEST(Plan, OneRailMeasuresFourLatenciesAndTwoBandwidthsOverBothTransports) {
