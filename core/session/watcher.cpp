@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -43,6 +44,12 @@ void Session::Impl::watch_until_stopped() {
   ::pthread_setname_np(::pthread_self(), "session");
   // Where it is allowed: the measured threads may spin on all processors.
   ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), -10);
+  if (under_launcher_) {
+    // mpirun binds a rank to one processor, which the measured thread has for itself.
+    cpu_set_t processors;
+    std::memset(&processors, 0xff, sizeof processors);
+    ::sched_setaffinity(0, sizeof processors, &processors);
+  }
 
   read_buffer_.assign(read_bytes, '\0');
   std::vector<pollfd> fds;
