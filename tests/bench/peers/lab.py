@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import json
+import re
 import shlex
+import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TextIO
 
 from .lines import Broken, Line, Skip, need
 from .programs import background, number_in, only_result, run
@@ -19,11 +23,13 @@ EXIT_LAB = 3
 # What both sides are told, so that they do the same: the rail, its RoCE v2 GID by IPv4 (index 1 in the lab), path MTU,
 # the largest message sent inline, and how many messages of a stream are under way.
 DEVICE = "rocep1s0f0"
+NODE_1 = "192.168.100.11"
 GID_INDEX = 1
 MTU = 4096
 INLINE_BYTES = 64
 WINDOW = {64 << 10: 64, 1 << 20: 16}
 LATENCY_ITERATIONS = 2000
+RUN_TIMEOUT_S = 150
 
 
 def size_name(size: int) -> str:
@@ -82,9 +88,41 @@ class Lab:
     # ---- ours
 
     def ours(self, *arguments: str) -> dict:
-        command = self.command("--mpi", timeout_s=120)
-        tool = ["roce-pingpong", "--transport", "rc", "--rails", DEVICE, "--gid-index", str(GID_INDEX), "--quiet", "--json"]
-        return only_result(run([*command, *tool, *arguments], timeout_s=150, accept=(0, 1, 2)))
+        """Listens on node 1; node 2 joins with the line that it prints."""
+        measured = ["--transport", "rc", "--rails", DEVICE, "--gid-index", str(GID_INDEX), "--quiet", "--json", *arguments]
+        listen = [*self.command("--node", "1", timeout_s=RUN_TIMEOUT_S), "roce-pingpong", "--listen", NODE_1, *measured]
+        with tempfile.TemporaryFile("w+") as results, tempfile.TemporaryFile("w+") as said:
+            listening = subprocess.Popen(listen, stdin=subprocess.DEVNULL, stdout=results, stderr=said)
+            try:
+                join = self.line_to_paste(listening, said)
+                run([*self.command("--node", "2", timeout_s=RUN_TIMEOUT_S), "roce-pingpong", "--join", join],
+                    timeout_s=RUN_TIMEOUT_S + 30, accept=(0, 1, 2))  # fmt: skip
+                code = listening.wait(RUN_TIMEOUT_S)
+            except subprocess.TimeoutExpired as error:
+                raise Broken(f"roce-pingpong did not end within {RUN_TIMEOUT_S} s") from error
+            finally:
+                if listening.poll() is None:
+                    listening.terminate()
+                    listening.wait()
+            if code not in (0, 1, 2):
+                said.seek(0)
+                raise Broken(f"roce-pingpong --listen ended with {code}: {said.read().strip()[-300:]}")
+            results.seek(0)
+            return only_result(results.read())
+
+    @staticmethod
+    def line_to_paste(listening: subprocess.Popen, said: TextIO) -> str:
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
+            said.seek(0)
+            text = said.read()
+            found = re.search(r"--join (\S+@\S+)", text)
+            if found:
+                return found.group(1)
+            if listening.poll() is not None:
+                raise Broken(f"roce-pingpong --listen ended with {listening.returncode}: {text.strip()[-300:]}")
+            time.sleep(0.05)
+        raise Broken("roce-pingpong --listen printed no line to paste within 60 s")
 
     def our_latency(self, operation: str, size: int) -> Callable[[], float]:
         arguments = ["--metric", "latency", "--op", operation, "--sizes", str(size), "--inline", str(INLINE_BYTES),
@@ -110,8 +148,8 @@ class Lab:
         # The client finds the server still starting: it is refused, and tries again.
         words = shlex.join([*common, "node1"])
         client = f"for try in 1 2 3 4 5 6 7 8 9 10; do said=$({words} 2>&1) && break; sleep 0.3; done; echo \"$said\""
-        with background([*self.command("--node", "1", timeout_s=120), *common]):
-            return run([*self.command("--node", "2", timeout_s=120), "sh", "-c", client], timeout_s=150)
+        with background([*self.command("--node", "1", timeout_s=RUN_TIMEOUT_S), *common]):
+            return run([*self.command("--node", "2", timeout_s=RUN_TIMEOUT_S), "sh", "-c", client], timeout_s=RUN_TIMEOUT_S + 30)
 
     def their_latency(self, operation: str, size: int) -> Callable[[], float]:
         def once() -> float:
@@ -131,10 +169,3 @@ class Lab:
             return number_in(rf"^\s*{size}\s+\d+\s+[\d.]+\s+([\d.]+)", said, "average of perftest")
 
         return once
-
-
-def describe(build: Path) -> str:
-    """What the nodes are, for the head of the report."""
-    with contextlib.suppress(Broken, json.JSONDecodeError):
-        return run([sys.executable, str(ROCE_LAB), "status"], 60).splitlines()[0]
-    return str(build)
