@@ -5,30 +5,17 @@
 #include <tuple>
 
 #include "collectives/proof/cursor.h"
-#include "core/text/utf8.h"
+#include "collectives/proof/nccl_lines.h"
 
 namespace rocekit::proof {
 namespace {
 
-/// A log of many ranks repeats itself; one that names more different things than this is no log of NCCL.
-constexpr std::size_t most_entries = 4096;
 constexpr std::size_t most_warnings = 32;
 constexpr std::size_t most_unread = 4;
-constexpr std::size_t longest_text = 300;
-
-std::string shown(std::string_view text) {
-  return text::shortened(text::printable(text.substr(0, longest_text)), longest_text);
-}
 
 void add_once(std::vector<std::string>& list, std::string_view text, std::size_t most = most_entries) {
   std::string entry = shown(text);
   if (list.size() < most && std::find(list.begin(), list.end(), entry) == list.end()) list.push_back(std::move(entry));
-}
-
-void add_once(std::vector<NetDevice>& list, NetDevice device) {
-  if (list.size() < most_entries && std::find(list.begin(), list.end(), device) == list.end()) {
-    list.push_back(std::move(device));
-  }
 }
 
 std::string_view without_end(std::string_view text, std::string_view end) {
@@ -60,113 +47,6 @@ std::optional<int> mtu_bytes_of(std::optional<int> printed) {
   if (*printed >= 1 && *printed <= 5) return 128 << *printed;
   if (*printed >= 256 && *printed <= 65536) return printed;
   return std::nullopt;
-}
-
-/// "3[0]" and "3[1a000]": rank and device (or bus ID).
-bool take_rank(Cursor& cursor) {
-  return cursor.number<int>() && cursor.take("[") && cursor.number<std::uint64_t>(16) && cursor.take("]");
-}
-
-struct Channel {
-  ChannelUse use;
-  bool gpu_direct = false;
-};
-
-/// "IB/0/GDRDMA(PCI)/Shared", "IB/0(3)/GDRDMA", "AWS Libfabric/1": name and device, then words of no blanks.
-std::optional<Channel> read_network(Cursor cursor, ChannelUse::Way way) {
-  const auto name = cursor.until("/");
-  if (!name || name->empty() || name->size() > 100 || !cursor.take("/")) return std::nullopt;
-  const std::optional<int> device = cursor.number<int>();
-  if (!device || *device < 0) return std::nullopt;
-  if (cursor.take("(") && !(cursor.number<int>() && cursor.take(")"))) return std::nullopt;
-  const std::string_view flags = cursor.until_or_end(" ");
-  if (!flags.empty() && flags.front() != '/' && flags.front() != '(') return std::nullopt;
-  Channel channel;
-  channel.use.way = way;
-  channel.use.name = shown(*name);
-  channel.use.device = *device;
-  channel.gpu_direct = flags.find("/GDRDMA") != std::string_view::npos;
-  return channel;
-}
-
-/// What stands behind "via".
-std::optional<Channel> read_way(Cursor cursor) {
-  if (cursor.take("NET/")) return read_network(cursor, ChannelUse::Way::net);
-  if (cursor.take("COLLNET/")) return read_network(cursor, ChannelUse::Way::collnet);
-  Channel channel;
-  channel.use.way = ChannelUse::Way::p2p;
-  for (const char* kind : {"CUMEM", "IPC", "direct pointer", "indirect"}) {
-    if (Cursor p2p = cursor; p2p.take("P2P/") && p2p.take(kind)) {
-      channel.use.name = kind;
-      return channel;
-    }
-  }
-  channel.use.way = ChannelUse::Way::shm;
-  if (cursor.take("direct shared memory")) {
-    channel.use.name = "direct";
-    return channel;
-  }
-  if (!cursor.take("SHM/")) return std::nullopt;
-  const std::string_view name = cursor.until_or_end("/ ");
-  if (name != "direct" && name != "CE") return std::nullopt;
-  channel.use.name = std::string(name);
-  return channel;
-}
-
-/// "00/0 : 0[0] -> 1[0] [send] via NET/Socket/0", behind "Channel " or, before NCCL 2.7, "Ring ".
-std::optional<Channel> read_channel(Cursor cursor) {
-  if (!cursor.number<int>()) return std::nullopt;
-  if (cursor.take("/") && !cursor.number<int>()) return std::nullopt;
-  if (!cursor.take(" : ") || !take_rank(cursor) || !cursor.take(" -> ") || !take_rank(cursor)) return std::nullopt;
-  if (cursor.take(" [")) {
-    const auto direction = cursor.until("]");
-    if (direction != "send" && direction != "receive") return std::nullopt;
-    cursor.take("]");
-  }
-  if (!cursor.take(" via ")) return std::nullopt;
-  return read_way(cursor);
-}
-
-/// "[0]rocep1s0f0:1/RoCE [1]..." up to "; OOB", without what follows a device's link layer ("/SHARP").
-void read_ib_devices(std::string_view list, std::vector<NetDevice>& devices) {
-  Cursor cursor(list.substr(0, list.find(';')));
-  while (cursor.until("[")) {
-    cursor.take("[");
-    NetDevice device;
-    const std::optional<int> index = cursor.number<int>();
-    if (!index || !cursor.take("]")) continue;  // "[RO]"
-    if (cursor.take("={")) continue;            // a merged device lists its parts the same way
-    cursor.skip_blanks();
-    const auto name = cursor.until(":");
-    if (!name || name->empty() || !cursor.take(":")) return;
-    const std::optional<int> port = cursor.number<int>();
-    if (!port || *port < 1 || !cursor.take("/")) return;
-    device.index = *index;
-    device.name = shown(*name);
-    device.port = *port;
-    device.link_layer = shown(cursor.until_or_end(" ,}/["));
-    add_once(devices, std::move(device));
-  }
-}
-
-/// "[0]eth0:192.0.2.2<0> [1]...".
-void read_interfaces(std::string_view list, std::vector<NetDevice>& interfaces) {
-  Cursor cursor(list);
-  while (cursor.until("[")) {
-    cursor.take("[");
-    NetDevice device;
-    const std::optional<int> index = cursor.number<int>();
-    if (!index || !cursor.take("]")) continue;
-    const auto name = cursor.until(":");
-    if (!name || name->empty()) return;
-    cursor.take(":");
-    const auto address = cursor.until("<");
-    if (!address) return;
-    device.index = *index;
-    device.name = shown(*name);
-    device.address = shown(*address);
-    add_once(interfaces, std::move(device));
-  }
 }
 
 class LogReader {
@@ -203,7 +83,7 @@ class LogReader {
 
   void read_message(Cursor message) {
     const std::string_view all = message.rest();
-    if (message.take("Channel ") || message.take("Ring ")) return read_channel_line(message);
+    if (message.take("Channel ") || message.take("Ring ")) return read_channel_line(message.rest());
     if (message.take("NET/IB : Using")) {
       const std::size_t before = evidence_.ib_devices.size();
       read_ib_devices(message.rest(), evidence_.ib_devices);
@@ -226,10 +106,10 @@ class LogReader {
     if (all.substr(0, 5) == "NCCL_") return read_setting(all);
   }
 
-  void read_channel_line(Cursor cursor) {
+  void read_channel_line(std::string_view channel_text) {
     // "Channel 00/02 : 0 1" lists the ring and names no way.
-    if (cursor.rest().find(" via ") == std::string_view::npos) return;
-    const std::optional<Channel> channel = read_channel(cursor);
+    if (channel_text.find(" via ") == std::string_view::npos) return;
+    const std::optional<Channel> channel = read_channel(channel_text);
     if (!channel || channels_.size() >= most_entries) {
       ++evidence_.unread_channels;
       return add_once(evidence_.unread, line_, most_unread);
