@@ -36,10 +36,10 @@ constexpr Check checks[] = {
      "cabled "
      "crosswise), two interfaces of one node lie in one subnet so that the answer leaves through the wrong one, a "
      "firewall or a VLAN drops UDP port 4791, or the node is not up.",
-     "No finding of a report: roce-pingpong ends with exit code 3 and names this check when the kernel cannot resolve "
-     "the "
-     "other end's address (ibv_modify_qp to RTR: ETIMEDOUT or EHOSTUNREACH), when the first message of a connection is "
-     "never acknowledged (completion error 12), or when a TCP connection along the rail is not accepted.",
+     "No finding of a report: with exit code 3 roce-pingpong ends when the kernel cannot resolve the other end's "
+     "address "
+     "(ibv_modify_qp to RTR: ETIMEDOUT or EHOSTUNREACH), when the first message of a connection is never acknowledged "
+     "(completion error 12), or when a TCP connection along the rail is not accepted.",
      "From each interface on its own, on both nodes:\n"
      "  ping -I enp1s0f0np0 -c 3 192.168.100.11\n"
      "  ip neigh show dev enp1s0f0np0\n"
