@@ -8,7 +8,7 @@ function(rocekit_summary_line name found cost)
 endfunction()
 
 message(STATUS "rocekit ${PROJECT_VERSION} (${ROCEKIT_COMMIT}), ${CMAKE_BUILD_TYPE} build in ${CMAKE_BINARY_DIR}")
-message(STATUS "  tools: roce-probe, roce-pingpong")
+message(STATUS "  tools: roce-probe, roce-pingpong, nccl-pattern (plans and predicts)")
 rocekit_summary_line("hwloc" "${HWLOC_FOUND}" "the topology of this node is not read: no core kinds, no cores near a device (libhwloc-dev); saved nodes keep theirs")
 rocekit_summary_line("CUDA headers" "${CUDA_INCLUDE_DIR}" "nothing today: the driver's functions are declared by the tools and loaded at run time")
 rocekit_summary_line("NCCL header" "${NCCL_INCLUDE_DIR}" "nothing today: no tool calls NCCL yet (libnccl-dev)")

@@ -28,11 +28,11 @@ std::uint64_t count_of(const Step& step, OpKind kind) {
   return sum;
 }
 
-const Operation& operation_of(const Step& step, const std::string& what) {
+const Operation& operation_of(const Step& step, const char* what) {
   for (const Operation& operation : step.operations) {
     if (operation.what.find(what) != std::string::npos) return operation;
   }
-  throw std::runtime_error("no operation " + what);
+  throw std::runtime_error(std::string("no operation ") + what);
 }
 
 std::string sentence_of(const StepRequest& request) {
