@@ -77,13 +77,15 @@ struct TcpRendezvous::Peer {
   std::string name;
   bool on_this_host = false;
 
-  TransportError error(const char* call, int number, const std::string& more, std::string check_id = "") const {
-    return TransportError({call, to_string(address), name, std::move(check_id)}, number, more);
+  TransportError error(const char* call, int number, const std::string& more, const std::string& check_id = "") const {
+    return TransportError({call, to_string(address), name, check_id}, number, more);
   }
-  /// For a wait that ended without what it waited for.
-  TransportError gave_up(const char* call, const Wait& wait, const std::string& otherwise) const {
-    if (wait.is_called_off()) return error(call, 0, "the run was called off");
-    return error(call, ETIMEDOUT, otherwise, on_this_host ? "" : unreachable_check(ETIMEDOUT));
+  /// For a wait that ended without what it waited for. `object`: the peer's address unless another is given.
+  TransportError gave_up(const char* call, const Wait& wait, const std::string& otherwise,
+                         const std::string& object = "") const {
+    const std::string where = object.empty() ? to_string(address) : object;
+    if (wait.is_called_off()) return TransportError({call, where, name, ""}, 0, "the run was called off");
+    return TransportError({call, where, name, on_this_host ? "" : unreachable_check(ETIMEDOUT)}, ETIMEDOUT, otherwise);
   }
 };
 
@@ -214,14 +216,14 @@ FileDescriptor TcpRendezvous::answered(const Peer& peer, const Wait& wait) {
     entries.assign(1, pollfd{listener_.get(), POLLIN, 0});
     for (const Guest& guest : guests) entries.push_back({guest.socket.get(), POLLIN, 0});
     const int ready = poll(entries.data(), entries.size(), std::min(20, wait.deadline.left_ms()));
-    if (ready <= 0) {
-      if (!wait.is_called_off() && !wait.deadline.passed()) continue;
-      throw peer.gave_up(
-          "accept", wait,
-          fmt::format("the other end did not connect to {}:{}: a firewall between the two nodes, or this "
-                      "address is not reachable from there; allow TCP on all ports of the fabric's subnet",
-                      ip_, port_));
+    // Looked at each time: a flood of strangers must not outlast the deadline.
+    if (wait.is_called_off() || wait.deadline.passed()) {
+      throw peer.gave_up("accept", wait,
+                         "the other end did not connect: a firewall between the two nodes, or this address is not "
+                         "reachable from there; allow TCP on all ports of the fabric's subnet",
+                         fmt::format("{}:{}", ip_, port_));
     }
+    if (ready <= 0) continue;
     for (std::size_t i = guests.size(); i-- > 0;) {
       if (entries[i + 1].revents == 0) continue;
       Guest& guest = guests[i];
