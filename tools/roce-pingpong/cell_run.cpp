@@ -24,6 +24,9 @@ constexpr std::size_t first_iterations = 4;
 constexpr milliseconds warming{20};
 constexpr std::size_t most_iterations_a_block = 1'000'000;
 constexpr std::size_t most_samples = std::size_t{16} << 20U;  // 128 MiB
+/// What is under way when a block ends should have arrived after this time.
+constexpr double longest_drain_s = 0.05;
+constexpr int first_window = 4;
 /// How much longer than expected a block may take (retransmissions, another load) before it counts as stuck.
 constexpr int patience = 5;
 constexpr milliseconds least_patience{10'000};
@@ -54,12 +57,13 @@ struct Vote {
   bool enough = true;
   std::vector<std::uint64_t> iterations;  ///< of the initiator, by transport
   std::vector<std::uint64_t> block_ns;
+  std::vector<int> windows;  ///< of streams
   bool initiator = false;
   int peer = -1;
 };
 template <class Archive>
 void fields(Archive& archive, Vote& vote) {
-  archive(vote.enough, vote.iterations, vote.block_ns, vote.initiator, vote.peer);
+  archive(vote.enough, vote.iterations, vote.block_ns, vote.windows, vote.initiator, vote.peer);
 }
 
 }  // namespace
@@ -70,6 +74,7 @@ struct CellRun::Series {
   std::vector<verbs::Endpoint*> ends;
   std::vector<int> cpus;
   double iteration_ns = 0;
+  double messages_s = 0;                      ///< of the slowest lane of a stream
   std::size_t iterations = first_iterations;  ///< of the next block
   nanoseconds duration = warming;             ///< of the next block of a stream
   std::vector<double> samples_us;
@@ -171,6 +176,12 @@ void CellRun::stream_block(const Seat& seat, Series& series, const Amount& amoun
     series.record.corrupt_messages += end->corrupt_messages();
     if (series.record.first_corruption.empty()) series.record.first_corruption = end->first_corruption();
   }
+  series.messages_s = 0;
+  for (const verbs::LaneResult& lane : results) {
+    if (lane.send_seconds <= 0) continue;
+    const double rate = static_cast<double>(lane.messages_sent) / lane.send_seconds;
+    series.messages_s = series.messages_s == 0 ? rate : std::min(series.messages_s, rate);
+  }
   if (!counted) return;
 
   StreamRecord& record = series.record.stream;
@@ -218,6 +229,12 @@ void CellRun::calibrate(const Seat& seat, const CellTime& time, std::size_t tran
       const double expected =
           stream ? static_cast<double>(wanted.count()) : series.iteration_ns * static_cast<double>(iterations);
       vote.block_ns.push_back(static_cast<std::uint64_t>(expected));
+      int window = window_of(settings_, seat.cell->size_bytes);
+      if (stream && !settings_.window && series.messages_s > 0) {
+        const double drained = series.messages_s * longest_drain_s / std::max(1, settings_.queue_pairs);
+        window = std::clamp(static_cast<int>(std::min(drained, 1e6)), std::min(2, window), window);
+      }
+      vote.windows.push_back(window);
     }
   }
   longest_block_ = nanoseconds(0);
@@ -231,6 +248,7 @@ void CellRun::calibrate(const Seat& seat, const CellTime& time, std::size_t tran
     for (std::size_t i = 0; i < series_.size() && i < transports; ++i) {
       series_[i].iterations = other.iterations.at(i);
       series_[i].duration = last ? time.block : warming;
+      if (seat.cell->metric == Metric::bandwidth) series_[i].shape.window = other.windows.at(i);
     }
   }
 }
@@ -246,6 +264,7 @@ CellRecord CellRun::run(const Seat& seat, const CellTime& time, std::size_t tran
       series.transport = transport;
       series.shape = shape_of(settings_, *seat.cell, transport);
       series.record.operation = series.shape.operation;
+      if (!settings_.window) series.shape.window = std::min(series.shape.window, first_window);
       for (const std::size_t path : seat.cell->paths) {
         const std::vector<int>& cpus = seat.cpus.at(path);
         std::size_t lane = 0;
