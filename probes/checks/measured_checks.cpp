@@ -91,7 +91,7 @@ constexpr Check checks[] = {
      "of milliseconds and is the whole of p99.9. A receiver that is not ready makes the sender wait and try again.",
      "Counters that grew between the start and the end of each series. Adapters: warning from 1 timeout "
      "(local_ack_timeout_err, roce_adp_retrans_to, req_transport_retries_exceeded) or 10 other events on. Soft-RoCE, "
-     "whose packets pass the kernel's queues: from 100 events on when they are more than 1 in 1,000 packets.",
+     "whose packets pass the kernel's queues: from 100 events on when they are more than 1 in 100 packets.",
      "Watch the counters while traffic runs:\n"
      "  grep -H . /sys/class/infiniband/rocep1s0f0/ports/1/hw_counters/*\n"
      "Direct cable: reseat or replace it, same MTU on both ends. Switch: same MTU on every port, PFC or ECN for the "

@@ -296,6 +296,8 @@ class Text {
     std::vector<std::pair<measure::Warning, std::vector<const Result*>>> groups;
     for (const Result& result : report_.results) {
       for (const measure::Warning& warning : result.warnings) {
+        // The dashes of the tables tell it already.
+        if (warning.kind == measure::Warning::Kind::too_few_samples && !options_.verbose) continue;
         const bool of_place =
             warning.kind == measure::Warning::Kind::governor || warning.kind == measure::Warning::Kind::wrong_numa_node;
         const auto same = std::find_if(groups.begin(), groups.end(), [&](const auto& group) {

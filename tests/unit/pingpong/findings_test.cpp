@@ -229,12 +229,6 @@ TEST(Perf007, WarnsWhenAWindowCarriesLessThanHalf) {
 TEST(Perf008, NamesTheNodeThatAllSlowPairsHaveInCommon) {
   Report report = sample::four_ranks();
   EXPECT_THAT(ids(judged(report)), IsEmpty());
-  for (Result& result : report.results) {
-    const bool of_node3 = result.rank_a == 2 || result.rank_b == 2;
-    if (of_node3 && result.transport == Transport::rc && result.metric == Metric::latency) result.latency_us.p50 = 3.2;
-  }
-  // Half of the pairs are slow: the median lies between, and three of six are still beyond none of it.
-  EXPECT_THAT(ids(judged(report)), Contains("ROCE-PERF-004"));
   Report bandwidth = sample::four_ranks();
   int slowed = 0;
   for (Result& result : bandwidth.results) {
