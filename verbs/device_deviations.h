@@ -1,6 +1,7 @@
 // Where drivers differ from each other and from the specification: the only place that knows drivers by name.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 namespace rocekit::verbs {
@@ -20,13 +21,19 @@ struct DeviceDeviations {
 
   /// Local ACK timeout: 4.096 us * 2^n (InfiniBand 1.4, 9.7.6.1.3), and retries. Adapters wait one to four times as
   /// long. 14 and 7 show a dead peer in 0.5 to 2 s. Soft-RoCE waits exactly once, and a virtual machine that is not
-  /// scheduled for half a second is not dead.
+  /// scheduled for half a second is not dead; of 7 retries it makes endless ones (rxe_comp.c counts down from any other
+  /// number only), so that a dead peer would never show.
   std::uint8_t ack_timeout;
   std::uint8_t retry_count;
 
   /// Shortest wait before a message is sent again to a receiver that had no buffer: an index into table 45 of the
   /// specification (6: 0.08 ms).
   std::uint8_t min_rnr_timer;
+
+  /// What a stream has outstanding at most, over all queue pairs (but two messages each): more than any network holds,
+  /// and little enough that it drains at the end of a block in a time like the block's own. Soft-RoCE's packets are
+  /// made by the processor that runs the programs too, and what is outstanding keeps them from running.
+  std::size_t stream_window_bytes;
 
   /// Registered memory may be written out of order by the PCIe fabric (IBV_ACCESS_RELAXED_ORDERING) and is faster so on
   /// some hosts. Of no use where no PCIe is.

@@ -63,7 +63,8 @@ struct EndpointOptions {
 struct Shape {
   Operation operation = Operation::send;
   std::size_t size_bytes = 8;
-  int window = 1;  ///< streams: outstanding messages a queue pair (rc: 8 MiB in all at most, but two messages each)
+  int window = 1;  ///< streams: outstanding messages a queue pair (rc: 8 MiB in all at most, Soft-RoCE 1 MiB, but two
+                   ///< messages each)
   bool verify = false;  ///< every message carries a pattern of its sequence number, checked on arrival
 };
 

@@ -7,9 +7,6 @@
 namespace rocekit::verbs {
 namespace {
 
-/// What a stream has outstanding at most, over all queue pairs (but two messages each): more than any network holds,
-/// and little enough that a slow one drains it at the end of a block in a time like the block's own.
-constexpr std::size_t stream_window_bytes = 8u << 20;
 /// Bytes of a chain of more than one message.
 constexpr std::size_t max_chain_bytes = 64u << 10;
 /// Messages of a stream that is not verified lie one after the other in so many bytes, then again: as perftest does, so
@@ -29,7 +26,7 @@ void RcEndpoint::begin_stream(const Shape& shape, bool sends, bool receives, con
   finished_ = {};
   next_pair_ = 0;
   const std::size_t most_outstanding =
-      stream_window_bytes / (std::max<std::size_t>(shape.size_bytes, 1) * pairs_.size());
+      device_.deviations().stream_window_bytes / (std::max<std::size_t>(shape.size_bytes, 1) * pairs_.size());
   int window = std::min(shape.window, static_cast<int>(std::clamp<std::size_t>(most_outstanding, 2, 1u << 20)));
   if (shape.verify) window = std::min(window, verified_window(shape.operation));
   chain_ =

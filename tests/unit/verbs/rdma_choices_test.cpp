@@ -95,6 +95,10 @@ TEST(DeviceDeviations, KnowsDriversByVendorAndPart) {
   EXPECT_EQ(deviations_of(0x02c9, 4129).default_inline_bytes, 220);
 }
 
+TEST(DeviceDeviations, SoftRoceIsNotAskedForSevenRetriesWhichItNeverEnds) {
+  EXPECT_LT(deviations_of(0xffffff, 0).retry_count, 7);
+}
+
 TEST(DeviceDeviations, ADeadPeerShowsWithinThreeSeconds) {
   for (const std::uint32_t vendor : {0xffffffu, 0x626d74u, 0x02c9u, 0x14e4u, 0x8086u, 0x19e5u, 0x1234u}) {
     const DeviceDeviations& deviations = deviations_of(vendor, 4129);
