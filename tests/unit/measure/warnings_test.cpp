@@ -126,6 +126,7 @@ std::vector<Shape> harmless_shapes() {
       {"ticks that divide no bin evenly", ticks_of(0.37, 0.3)},
       {"two neighbouring ticks", [](Noise& n) { return n.happens(0.4) ? 5.0 : 4.0; }},
       {"a shoulder of 3 % twice as long", [](Noise& n) { return (n.happens(0.03) ? 2 : 1) * n.log_normal(0.05); }},
+      {"two heaps that run into each other", [](Noise& n) { return (n.happens(0.5) ? 1.25 : 1) * n.log_normal(0.08); }},
       {"constant", [](Noise&) { return 5.0; }},
   };
 }
