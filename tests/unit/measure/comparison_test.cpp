@@ -159,7 +159,7 @@ Ratio run(const Machine& machine, const ComparisonPlan& plan, double slowdown, s
   return ratio_of_pairs(blocks[0], blocks[1]);
 }
 
-constexpr int runs = 1'000;
+constexpr int runs = 400;
 
 TEST(Calibration, SidesThatDoNotDifferAreSaidNotToDiffer) {
   std::vector<Machine> all = machines();
@@ -168,8 +168,8 @@ TEST(Calibration, SidesThatDoNotDifferAreSaidNotToDiffer) {
     for (const Machine& machine : all) {
       int differs = 0;
       for (int i = 0; i < runs; ++i) differs += run(machine, plan, 0, static_cast<std::uint64_t>(i)).differs();
-      // 99 % confidence allows 10; 20 is three standard deviations more.
-      EXPECT_LE(differs, 20) << machine.name << ", " << plan.rounds << " rounds";
+      // 99 % confidence allows 4; 10 is three standard deviations more.
+      EXPECT_LE(differs, 10) << machine.name << ", " << plan.rounds << " rounds";
     }
   }
 }
