@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <thread>
 
 #include "core/measure/affinity.h"
 #include "core/measure/comparison.h"
@@ -30,6 +31,10 @@ constexpr int first_window = 4;
 /// How much longer than expected a block may take (retransmissions, another load) before it counts as stuck.
 constexpr int patience = 5;
 constexpr milliseconds least_patience{10'000};
+/// The kernel reads a device's hw_counters anew only when its last reading is older than this
+/// (rdma_alloc_hw_stats_struct's default lifespan of 10 ms): a reading that follows too soon would credit a block's
+/// packets to the next one.
+constexpr milliseconds counter_lifespan{11};
 
 /// While it lives, this thread runs on one CPU.
 class Pinned {
@@ -110,6 +115,7 @@ void CellRun::block(const Seat& seat, std::size_t slot, const Amount& amount, bo
   }
   Counters::Values before;
   if (counted) counters_.read(before);
+  const auto read_at = steady_clock::now();
   if (seat.cell->metric == Metric::latency) {
     latency_block(seat, *series, amount, wait, counted);
   } else {
@@ -118,6 +124,13 @@ void CellRun::block(const Seat& seat, std::size_t slot, const Amount& amount, bo
   // What the kernel has taken may still be on its way when the sender is done.
   meet("", allowed);
   if (!counted) return;
+  if (counters_.has_ports()) {
+    const auto early = counter_lifespan - (steady_clock::now() - read_at);
+    if (early > nanoseconds(0)) {
+      std::this_thread::sleep_for(early);
+      waited_for_counters_ += early;
+    }
+  }
   Counters::Values after;
   counters_.read(after);
   add_growth(before, after, series->growth);
@@ -284,10 +297,11 @@ CellRecord CellRun::run(const Seat& seat, const CellTime& time, std::size_t tran
     }
     calibrate(seat, time, transports, last);
   }
+  waited_for_counters_ = nanoseconds(0);
   const auto began = steady_clock::now();
   const int sides = static_cast<int>(std::max<std::size_t>(1, series_.size()));
   for (std::size_t round = 0;; ++round) {
-    const nanoseconds elapsed = steady_clock::now() - began;
+    const nanoseconds elapsed = steady_clock::now() - began - waited_for_counters_;
     Vote vote;
     if (seat.cell != nullptr && seat.is_a) {
       const bool time_is_up = round >= time.least_rounds && elapsed >= time.total;

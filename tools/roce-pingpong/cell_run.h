@@ -56,6 +56,7 @@ class CellRun {
   std::string step_;
   std::vector<Series> series_;
   std::chrono::nanoseconds longest_block_{0};  ///< of any pair, as far as known
+  std::chrono::nanoseconds waited_for_counters_{0};
 };
 
 }  // namespace rocekit::pingpong

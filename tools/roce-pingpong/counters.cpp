@@ -76,10 +76,12 @@ void Counters::add_port(const std::string& device, int port, const std::filesyst
   const auto known = [&](const Source& other) { return other.source == source; };
   if (device.empty() || std::any_of(sources_.begin(), sources_.end(), known)) return;
   const std::filesystem::path directory = root / "class/infiniband" / device / "ports" / std::to_string(port);
+  const std::size_t before = sources_.size();
   for (const Known& counter : port_counters) {
     const std::filesystem::path file = directory / counter.file;
     add(file, source, file.filename().string(), counter.unit, counter.scale);
   }
+  has_ports_ = has_ports_ || sources_.size() > before;
 }
 
 void Counters::add_netdev(const std::string& netdev, const std::filesystem::path& root) {

@@ -23,6 +23,8 @@ class Counters {
   using Values = std::vector<std::uint64_t>;
   void read(Values& values) const;
   std::size_t size() const { return sources_.size(); }
+  /// Some are of RDMA ports.
+  bool has_ports() const { return has_ports_; }
 
   /// What grew, by `growth` (sums of differences of readings, in the order of read()).
   std::vector<CounterDelta> deltas(const Values& growth, const std::string& host) const;
@@ -38,6 +40,7 @@ class Counters {
   void add(const std::filesystem::path& file, const std::string& source, const std::string& counter,
            const std::string& unit, std::uint64_t scale);
   std::vector<Source> sources_;
+  bool has_ports_ = false;
 };
 
 /// Adds what grew between two readings; a counter that was reset meanwhile adds nothing.
