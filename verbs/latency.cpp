@@ -9,10 +9,12 @@ namespace rocekit::verbs {
 
 void run_latency_block(Endpoint& endpoint, const Shape& shape, bool initiator, std::size_t iterations,
                        const measure::Clock& clock, measure::Samples& samples) {
+  const std::size_t untimed = untimed_iterations(iterations);
   if (initiator) {
+    for (std::size_t i = 0; i < untimed; ++i) endpoint.ping();
     measure::sample_loop(clock, iterations, samples, [&endpoint] { endpoint.ping(); });
   } else if (!is_one_sided_latency(shape.operation)) {
-    for (std::size_t i = 0; i < iterations; ++i) endpoint.pong();
+    for (std::size_t i = 0; i < untimed + iterations; ++i) endpoint.pong();
   }
 }
 
@@ -27,7 +29,8 @@ double loop_overhead_ns(const measure::Clock& clock) {
     samples.clear();
     const std::uint64_t before = clock.ticks();
     run_latency_block(*endpoint, shape, true, iterations, clock, samples);
-    block = static_cast<double>(clock.ticks() - before) * clock.ns_per_tick() / static_cast<double>(iterations);
+    block = static_cast<double>(clock.ticks() - before) * clock.ns_per_tick() /
+            static_cast<double>(iterations + untimed_iterations(iterations));
   }
   const auto middle = ns_an_iteration.begin() + blocks / 2;
   std::nth_element(ns_an_iteration.begin(), middle, ns_an_iteration.end());

@@ -23,7 +23,9 @@
 namespace rocekit::verbs {
 namespace {
 
-constexpr std::size_t batch_bytes = 256u << 10;  // moved by one system call of a stream, or one message if it is longer
+/// Moved by one system call of a stream, or one message if it is longer. What the kernel makes of one segment train;
+/// more leaves the caches before the peer, or the next call, comes to it.
+constexpr std::size_t batch_bytes = 64u << 10;
 constexpr int busy_poll_us = 50;
 constexpr int latency_slice_ms = 50;  // how late a sleeping ping learns that the run was called off
 constexpr int stream_slice_ms = 10;   // Endpoint::progress() blocks no longer

@@ -154,6 +154,7 @@ class TcpLoopback final : public Subject {
     pinger_->begin_latency(shape_, true, wait_);
     meet_.arrive_and_wait();
     if (slowed) {
+      for (std::size_t i = 0; i < verbs::untimed_iterations(iterations); ++i) pinger_->ping();
       sample_loop(clock, iterations, samples, [&] {
         pinger_->ping();
         const std::uint64_t arrived = clock.ticks();

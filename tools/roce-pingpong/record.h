@@ -23,7 +23,7 @@ struct StreamRecord {
 /// One transport in one cell.
 struct SeriesRecord {
   verbs::Operation operation = verbs::Operation::send;
-  std::uint64_t iterations = 0;  ///< timed operations; equal on both ends
+  std::uint64_t iterations = 0;  ///< of latency blocks, with those that were not timed; equal on both ends
   measure::Distribution latency_us;
   std::vector<double> block_medians_us;
   StreamRecord stream;

@@ -317,6 +317,12 @@ TEST(LatencyBlock, GivesOneSampleAnIterationAtTheInitiatorAlone) {
   for (const std::uint64_t ticks : sent.ticks()) EXPECT_GT(ticks, 0u);
 }
 
+TEST(LatencyBlock, OfManyIterationsBeginsWithOneThatIsNotTimed) {
+  for (const auto& [iterations, expected] : {std::pair{7u, 7u}, {8u, 9u}, {1000u, 1001u}}) {
+    EXPECT_EQ(iterations + untimed_iterations(iterations), expected);
+  }
+}
+
 TEST(LatencyBlock, OfAOneSidedOperationLeavesTheOtherEndAlone) {
   class MustNotAnswer final : public Endpoint {
    public:
