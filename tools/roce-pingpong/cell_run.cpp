@@ -31,10 +31,11 @@ constexpr int first_window = 4;
 /// How much longer than expected a block may take (retransmissions, another load) before it counts as stuck.
 constexpr int patience = 5;
 constexpr milliseconds least_patience{10'000};
-/// The kernel reads a device's hw_counters anew only when its last reading is older than this
-/// (rdma_alloc_hw_stats_struct's default lifespan of 10 ms): a reading that follows too soon would credit a block's
-/// packets to the next one.
-constexpr milliseconds counter_lifespan{11};
+/// The kernel reads a device's hw_counters anew only when its last reading is older than a lifespan of 10 ms
+/// (include/rdma/ib_verbs.h, RDMA_HW_STATS_DEFAULT_LIFESPAN) and up to two ticks. Until then a block's packets are not
+/// there, and would be credited to the next one.
+constexpr milliseconds counter_lifespan{30};
+constexpr milliseconds counter_pause{2};
 
 /// While it lives, this thread runs on one CPU.
 class Pinned {
@@ -115,7 +116,6 @@ void CellRun::block(const Seat& seat, std::size_t slot, const Amount& amount, bo
   }
   Counters::Values before;
   if (counted) counters_.read(before);
-  const auto read_at = steady_clock::now();
   if (seat.cell->metric == Metric::latency) {
     latency_block(seat, *series, amount, wait, counted);
   } else {
@@ -124,15 +124,16 @@ void CellRun::block(const Seat& seat, std::size_t slot, const Amount& amount, bo
   // What the kernel has taken may still be on its way when the sender is done.
   meet("", allowed);
   if (!counted) return;
-  if (counters_.has_ports()) {
-    const auto early = counter_lifespan - (steady_clock::now() - read_at);
-    if (early > nanoseconds(0)) {
-      std::this_thread::sleep_for(early);
-      waited_for_counters_ += early;
-    }
-  }
   Counters::Values after;
   counters_.read(after);
+  if (series->transport != Transport::tcp && counters_.has_ports()) {
+    const auto began = steady_clock::now();
+    while (!counters_.ports_moved(before, after) && steady_clock::now() - began < counter_lifespan) {
+      std::this_thread::sleep_for(counter_pause);
+      counters_.read(after);
+    }
+    waited_for_counters_ += steady_clock::now() - began;
+  }
   add_growth(before, after, series->growth);
 }
 

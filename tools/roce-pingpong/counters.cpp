@@ -63,12 +63,12 @@ constexpr std::array netdev_counters{
 }  // namespace
 
 void Counters::add(const std::filesystem::path& file, const std::string& source, const std::string& counter,
-                   const std::string& unit, std::uint64_t scale) {
+                   const std::string& unit, std::uint64_t scale, bool of_port) {
   session::FileDescriptor opened(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
   char first = 0;
   // A file that opens and does not read (a counter that the firmware lacks) is none.
   if (!opened || ::pread(opened.get(), &first, 1, 0) != 1) return;
-  sources_.push_back({std::move(opened), source, counter, unit, scale});
+  sources_.push_back({std::move(opened), source, counter, unit, scale, of_port});
 }
 
 void Counters::add_port(const std::string& device, int port, const std::filesystem::path& root) {
@@ -79,7 +79,7 @@ void Counters::add_port(const std::string& device, int port, const std::filesyst
   const std::size_t before = sources_.size();
   for (const Known& counter : port_counters) {
     const std::filesystem::path file = directory / counter.file;
-    add(file, source, file.filename().string(), counter.unit, counter.scale);
+    add(file, source, file.filename().string(), counter.unit, counter.scale, true);
   }
   has_ports_ = has_ports_ || sources_.size() > before;
 }
@@ -89,8 +89,15 @@ void Counters::add_netdev(const std::string& netdev, const std::filesystem::path
   if (netdev.empty() || std::any_of(sources_.begin(), sources_.end(), known)) return;
   const std::filesystem::path directory = root / "class/net" / netdev / "statistics";
   for (const Known& counter : netdev_counters) {
-    add(directory / counter.file, netdev, counter.file, counter.unit, counter.scale);
+    add(directory / counter.file, netdev, counter.file, counter.unit, counter.scale, false);
   }
+}
+
+bool Counters::ports_moved(const Values& before, const Values& after) const {
+  for (std::size_t i = 0; i < sources_.size(); ++i) {
+    if (sources_[i].of_port && before[i] != after[i]) return true;
+  }
+  return false;
 }
 
 void Counters::read(Values& values) const {

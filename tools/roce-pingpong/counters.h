@@ -14,17 +14,20 @@ namespace rocekit::pingpong {
 /// Files that stay open: a reading is one pread each.
 class Counters {
  public:
+  using Values = std::vector<std::uint64_t>;
+
   /// Of a port: port_xmit_data, port_rcv_data (InfiniBand Architecture, PortCounters: in words of 4 bytes), packets,
   /// and what hw_counters shows of packets, retries and congestion. What a driver lacks is left out. `root`: of sysfs.
   void add_port(const std::string& device, int port, const std::filesystem::path& root = "/sys");
   /// Of a netdev: tx_bytes, rx_bytes, tx_dropped, rx_dropped, rx_missed_errors.
   void add_netdev(const std::string& netdev, const std::filesystem::path& root = "/sys");
 
-  using Values = std::vector<std::uint64_t>;
   void read(Values& values) const;
   std::size_t size() const { return sources_.size(); }
   /// Some are of RDMA ports.
   bool has_ports() const { return has_ports_; }
+  /// A counter of an RDMA port differs between two readings.
+  bool ports_moved(const Values& before, const Values& after) const;
 
   /// What grew, by `growth` (sums of differences of readings, in the order of read()).
   std::vector<CounterDelta> deltas(const Values& growth, const std::string& host) const;
@@ -36,9 +39,10 @@ class Counters {
     std::string counter;
     std::string unit;
     std::uint64_t scale = 1;
+    bool of_port = false;
   };
   void add(const std::filesystem::path& file, const std::string& source, const std::string& counter,
-           const std::string& unit, std::uint64_t scale);
+           const std::string& unit, std::uint64_t scale, bool of_port);
   std::vector<Source> sources_;
   bool has_ports_ = false;
 };

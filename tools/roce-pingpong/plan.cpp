@@ -19,6 +19,8 @@ using verbs::Transport;
 // At least measure's plan, longer blocks where there is time. A bandwidth block of 200 ms holds two windows.
 constexpr std::size_t latency_rounds = measure::latency_plan.rounds;
 constexpr std::size_t bandwidth_rounds = measure::bandwidth_plan.rounds;
+/// With nothing to compare, blocks tell only whether the figure holds still: few long ones disturb the transport least.
+constexpr std::size_t rounds_alone = 12;
 constexpr milliseconds shortest_latency_block = measure::latency_plan.block_time;
 constexpr milliseconds longest_latency_block{250};
 constexpr milliseconds shortest_bandwidth_block = measure::bandwidth_plan.block_time;
@@ -203,7 +205,7 @@ CellTime time_of(const Settings& settings, const Cell& cell, const std::vector<c
     time.block = longest_latency_block;
     return time;
   }
-  const std::size_t rounds = bandwidth ? bandwidth_rounds : latency_rounds;
+  const std::size_t rounds = bandwidth ? bandwidth_rounds : transports > 1 ? latency_rounds : rounds_alone;
   const nanoseconds shortest = bandwidth ? shortest_bandwidth_block : shortest_latency_block;
   const nanoseconds longest = bandwidth ? longest_bandwidth_block : longest_latency_block;
   if (settings.duration) {
