@@ -45,6 +45,9 @@ def base_command(guest: Guest, console: str, cpus: int = 1, append: str = "") ->
         machine += ",gic-version=host" if arch.machine == "aarch64" else ""
     else:
         accel, cpu = "tcg,thread=multi", arch.tcg_cpu
+        # The emulator keeps translated code by address: with addresses that differ from process to process each start of
+        # a program is translated anew, and takes twice as long.
+        append += " norandmaps"
     arguments = f"console={arch.console} quiet panic=-1 mitigations=off {arch.kernel_arguments} {append}"
     return [
         find_tool(arch.qemu) or arch.qemu,
