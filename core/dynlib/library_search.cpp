@@ -26,7 +26,7 @@ constexpr const char* multiarch = ".";
 constexpr std::string_view cache_magic = "glibc-ld.so.cache1.1";
 constexpr std::size_t largest_rodata_bytes = 256U << 20;
 constexpr std::size_t longest_text = 64;
-constexpr std::size_t most_texts = 64;
+constexpr std::size_t small_file_bytes = 1U << 20;
 
 struct CacheHeader {
   char magic[20];
@@ -58,7 +58,9 @@ class Mapping {
     struct stat status {};
     if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0) {
       size_ = static_cast<std::size_t>(status.st_size);
-      data_ = mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, fd, 0);
+      // Of a small file every page will be looked at, of a library few.
+      const int populate = size_ <= small_file_bytes ? MAP_POPULATE : 0;
+      data_ = mmap(nullptr, size_, PROT_READ, MAP_PRIVATE | populate, fd, 0);
     }
     close(fd);
   }
@@ -157,23 +159,26 @@ std::optional<std::string> find_library(std::string_view name, std::string_view 
   for (const std::string& path : paths_in_ld_cache(cache.bytes(), name)) {
     if (is_library(path)) return path;
   }
-  for (const char* directory : {"/lib/", "/usr/lib/"}) {
-    std::string path = std::string(directory) + multiarch + "/" + std::string(name);
-    if (is_library(path)) return path;
-  }
-  for (const char* directory : {"/lib64/", "/usr/lib64/", "/lib/", "/usr/lib/"}) {
-    std::string path = directory + std::string(name);
+  // Where /lib is a link to /usr/lib, as on most systems, each file of the one is a file of the other.
+  struct stat lib {};
+  const bool is_merged = lstat("/lib", &lib) == 0 && S_ISLNK(lib.st_mode);
+  const std::string file(name);
+  for (const std::string& directory :
+       {std::string("/lib/") + multiarch, std::string("/usr/lib/") + multiarch, std::string("/lib64"),
+        std::string("/usr/lib64"), std::string("/lib"), std::string("/usr/lib")}) {
+    if (is_merged && directory.compare(0, 4, "/usr") == 0) continue;
+    std::string path = directory + "/" + file;
     if (is_library(path)) return path;
   }
   return std::nullopt;
 }
 
-std::vector<std::string> texts_after(const std::string& path, std::string_view marker) {
+std::vector<std::string> texts_after(const std::string& path, std::string_view marker, std::size_t most) {
   std::vector<std::string> texts;
   if (marker.empty()) return texts;
   const Mapping mapping(path);
   const std::string_view data = section(mapping.bytes(), ".rodata").substr(0, largest_rodata_bytes);
-  for (std::size_t found = data.find(marker); found != std::string_view::npos && texts.size() < most_texts;
+  for (std::size_t found = data.find(marker); found != std::string_view::npos && texts.size() < most;
        found = data.find(marker, found + marker.size())) {
     texts.emplace_back(text_at(data, found + marker.size()).substr(0, longest_text));
   }

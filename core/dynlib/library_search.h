@@ -1,6 +1,7 @@
 // Where the loader would find a shared library, without loading it: its constructors do not run and nothing is mapped.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -18,7 +19,7 @@ std::vector<std::string> paths_in_ld_cache(std::string_view cache, std::string_v
 std::optional<std::string> find_library(std::string_view name, std::string_view ld_library_path);
 
 /// What follows each `marker` in a library's read-only data (section .rodata, ELF64): each up to a NUL or 64
-/// characters, 64 texts at most. Device code, which makes such libraries large, is not read.
-std::vector<std::string> texts_after(const std::string& path, std::string_view marker);
+/// characters, the first `most` of them. Device code, which makes such libraries large, is not read.
+std::vector<std::string> texts_after(const std::string& path, std::string_view marker, std::size_t most = 64);
 
 }  // namespace rocekit::dynlib

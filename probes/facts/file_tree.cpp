@@ -112,6 +112,7 @@ FileTree FileTree::from_record(FileRecord record) {
 }
 
 bool FileTree::is_live() const { return state_->live; }
+bool FileTree::is_recording() const { return state_->recording; }
 const std::filesystem::path& FileTree::root() const { return state_->root; }
 std::vector<std::filesystem::path> FileTree::layers() const { return state_->layers; }
 

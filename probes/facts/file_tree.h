@@ -69,6 +69,9 @@ class FileTree {
   /// Whether the path, with links followed, is there. True also for what may not be looked at.
   bool exists(std::string_view path) const;
 
+  /// Whether what is asked for is kept: a reader that needs no more than a name then asks for the file as well.
+  bool is_recording() const;
+
   /// A number in a file: decimal, or hexadecimal with 0x. Malformed text is Why::malformed.
   Fact<long long> read_integer(std::string_view path) const;
 

@@ -520,7 +520,7 @@ struct Host {
   Fact<int> page_size_bytes;
   Fact<std::string> container;                     ///< "podman", "docker", "lxc", "kubernetes", "none"
   Fact<Library> libibverbs;                        ///< found by the loader's rules; version is rdma-core's ("50.0")
-  Fact<std::vector<std::string>> verbs_providers;  ///< drivers named in /etc/libibverbs.d: "mlx5", "rxe"
+  Fact<std::vector<std::string>> verbs_providers;  ///< drivers named by /etc/libibverbs.d: "mlx5", "rxe"
   std::vector<Library> nccl_libraries;             ///< the one the loader takes first
   Fact<std::vector<Library>> nccl_plugins;  ///< external network plugins (libnccl-net.so, ...) found, in NCCL's order
   Fact<std::string> nvidia_driver;

@@ -48,10 +48,13 @@ Fact<std::string> version_of(const std::string& path) {
     std::string version = leading_version(std::string_view(name).substr(prefix.size()));
     if (!version.empty()) return version;
   }
-  // Other sentences begin alike: "Mismatched NCCL version detected".
-  for (const std::string& text : dynlib::texts_after(path, "NCCL version ")) {
-    std::string version = leading_version(text);
-    if (!version.empty()) return version;
+  // Mostly the first is the banner, and the rest need not be read. Other sentences begin alike: "Mismatched NCCL
+  // version detected".
+  for (const std::size_t most : {std::size_t{1}, std::size_t{64}}) {
+    for (const std::string& text : dynlib::texts_after(path, "NCCL version ", most)) {
+      std::string version = leading_version(text);
+      if (!version.empty()) return version;
+    }
   }
   return Missing{Why::malformed, path + ": holds no text \"NCCL version ...\""};
 }

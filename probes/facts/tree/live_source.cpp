@@ -23,10 +23,9 @@ Node LiveSource::look_up(const std::string& path) {
 
 namespace {
 
-/// An attribute of sysfs is a regular file that gives all it has at once, so neither its kind nor its end needs to be
-/// asked for: half the system calls on hundreds of files. nullopt: longer than an attribute is, read it as any other
-/// file.
-std::optional<Fact<std::string>> read_attribute(const std::string& path) {
+/// A small file gives all it has at once, so neither its kind nor its end needs to be asked for: half the system calls on
+/// hundreds of files. nullopt: longer than that, read it step by step.
+std::optional<Fact<std::string>> read_small(const std::string& path) {
   const int file = ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
   if (file < 0) return missing_reason(errno);
   std::array<char, 8192> buffer;
@@ -41,8 +40,11 @@ std::optional<Fact<std::string>> read_attribute(const std::string& path) {
 }  // namespace
 
 Fact<std::string> LiveSource::read(const std::string& path) {
-  if (path.compare(0, 5, "/sys/") == 0) {
-    if (auto content = read_attribute(path)) return std::move(*content);
+  // Files of /proc may come in several pieces, however short they are. What has no content may be no file at all.
+  const bool is_attribute = path.compare(0, 5, "/sys/") == 0;
+  if (is_attribute || path.compare(0, 6, "/proc/") != 0) {
+    auto content = read_small(path);
+    if (content && (is_attribute || !*content || !(*content)->empty())) return std::move(*content);
   }
   return read_disk_file(path, FileTree::max_file_bytes, FollowLinks::yes);
 }
