@@ -10,8 +10,8 @@
 
 namespace rocekit::verbs {
 
-/// Iterations that a block begins with and does not time: the first waits for the other end to come from the barrier, and
-/// finds caches that the barrier has used. None in a block of few iterations, which they would lengthen.
+/// Iterations that a block begins with and does not time: the first waits for the other end to come from the barrier,
+/// and finds caches that the barrier has used. None in a block of few iterations, which they would lengthen.
 constexpr std::size_t untimed_iterations(std::size_t iterations) { return iterations >= 8 ? 1 : 0; }
 
 /// The timed part of a block, on both ends, after begin_latency() and a barrier. The initiator's samples are ticks of

@@ -221,7 +221,7 @@ class StreamBlock::Impl {
   std::exception_ptr error_;  // guarded by mutex_ while threads run
 };
 
-StreamBlock::StreamBlock(std::vector<Lane> lanes, const Shape& shape, const Wait& wait)
+StreamBlock::StreamBlock(const std::vector<Lane>& lanes, const Shape& shape, const Wait& wait)
     : impl_(std::make_unique<Impl>(lanes, shape, wait)) {}
 StreamBlock::~StreamBlock() = default;
 

@@ -41,7 +41,7 @@ inline constexpr std::chrono::milliseconds window_length{100};
 /// threads have ended.
 class StreamBlock {
  public:
-  StreamBlock(std::vector<Lane> lanes, const Shape& shape, const Wait& wait);
+  StreamBlock(const std::vector<Lane>& lanes, const Shape& shape, const Wait& wait);
   ~StreamBlock();  ///< ends all threads
   StreamBlock(const StreamBlock&) = delete;
   StreamBlock& operator=(const StreamBlock&) = delete;

@@ -91,9 +91,9 @@ Clock Clock::calibrated() {
   Clock counter;
   counter.source_ = Source::cycle_counter;
   std::array<CounterReading, stretches + 1> readings;
-  for (int i = 0; i <= stretches; ++i) {
-    if (i > 0) std::this_thread::sleep_for(stretch_length);
-    readings[static_cast<std::size_t>(i)] = narrowest_reading(counter);
+  for (CounterReading& reading : readings) {
+    if (&reading != &readings.front()) std::this_thread::sleep_for(stretch_length);
+    reading = narrowest_reading(counter);
   }
   const auto rate = counter_rate(readings);
   if (!rate) return monotonic_raw();

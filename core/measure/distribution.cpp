@@ -62,9 +62,7 @@ struct BinTable {
   std::array<int, 1 << cell_bits> first_bin{};      ///< of the lowest value of a cell
 
   BinTable() {
-    for (int i = 0; i <= bins_per_octave; ++i) {
-      edges[static_cast<std::size_t>(i)] = std::exp2(static_cast<double>(i) / bins_per_octave);
-    }
+    for (std::size_t i = 0; i < edges.size(); ++i) edges[i] = std::exp2(static_cast<double>(i) / bins_per_octave);
     int bin = 0;
     for (std::size_t cell = 0; cell < first_bin.size(); ++cell) {
       const double low = 1 + static_cast<double>(cell) / static_cast<double>(first_bin.size());

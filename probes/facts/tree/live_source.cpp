@@ -23,8 +23,8 @@ Node LiveSource::look_up(const std::string& path) {
 
 namespace {
 
-/// A small file gives all it has at once, so neither its kind nor its end needs to be asked for: half the system calls on
-/// hundreds of files. nullopt: longer than that, read it step by step.
+/// A small file gives all it has at once, so neither its kind nor its end needs to be asked for: half the system calls
+/// on hundreds of files. nullopt: longer than that, read it step by step.
 std::optional<Fact<std::string>> read_small(const std::string& path) {
   const int file = ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
   if (file < 0) return missing_reason(errno);
