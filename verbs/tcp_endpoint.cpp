@@ -23,9 +23,11 @@
 namespace rocekit::verbs {
 namespace {
 
-/// Moved by one system call of a stream, or one message if it is longer. What the kernel makes of one segment train;
-/// more leaves the caches before the peer, or the next call, comes to it.
-constexpr std::size_t batch_bytes = 64u << 10;
+/// Sent by one system call of a stream, or one message if it is longer: fewer calls for small messages.
+constexpr std::size_t send_bytes = 256u << 10;
+/// Received by one system call: what the kernel makes of one segment train. More leaves the caches before the kernel
+/// fills it again.
+constexpr std::size_t receive_bytes = 64u << 10;
 constexpr int busy_poll_us = 50;
 constexpr int latency_slice_ms = 50;  // how late a sleeping ping learns that the run was called off
 constexpr int stream_slice_ms = 10;   // Endpoint::progress() blocks no longer
@@ -42,8 +44,8 @@ class TcpEndpoint final : public Endpoint {
   explicit TcpEndpoint(const EndpointOptions& options)
       : options_(options),
         rendezvous_(options.ip, options.netdev),
-        outgoing_(host_memory(options.memory), std::max(options.max_size_bytes, batch_bytes), options.gpu),
-        incoming_(host_memory(options.memory), std::max(options.max_size_bytes, batch_bytes), options.gpu) {}
+        outgoing_(host_memory(options.memory), std::max(options.max_size_bytes, send_bytes), options.gpu),
+        incoming_(host_memory(options.memory), std::max(options.max_size_bytes, receive_bytes), options.gpu) {}
 
   Transport transport() const override { return Transport::tcp; }
   std::string description() const override;
@@ -300,10 +302,10 @@ void TcpEndpoint::begin_stream(const Shape& shape, bool sends, bool receives, co
   begin(shape, wait, stream_slice_ms);
   sends_ = sends;
   receives_ = receives;
-  const std::size_t messages = std::clamp<std::size_t>(batch_bytes / shape.size_bytes, 1, shape.window);
+  const std::size_t messages = std::clamp<std::size_t>(send_bytes / shape.size_bytes, 1, shape.window);
   batch_full_ = messages * shape.size_bytes;
   batch_end_ = batch_position_ = 0;
-  incoming_end_ = shape.verify ? incoming_.size() / shape.size_bytes * shape.size_bytes : batch_bytes;
+  incoming_end_ = shape.verify ? incoming_.size() / shape.size_bytes * shape.size_bytes : receive_bytes;
   incoming_position_ = 0;
   sent_bytes_ = received_bytes_ = 0;
   // Sleeps in one direction would hold up the other.

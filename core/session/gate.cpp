@@ -95,8 +95,12 @@ void Gate::make_place() {
   std::map<std::string, std::size_t> places;
   std::size_t most = 0;
   for (const Stranger& stranger : strangers_) most = std::max(most, ++places[stranger.from]);
-  strangers_.erase(std::find_if(strangers_.begin(), strangers_.end(),
-                                [&](const Stranger& stranger) { return places[stranger.from] == most; }));
+  const auto is_of_flood = [&](const Stranger& stranger) { return places[stranger.from] == most; };
+  // A rank speaks first; most of a flood is silent.
+  auto leaves = std::find_if(strangers_.begin(), strangers_.end(),
+                             [&](const Stranger& stranger) { return is_of_flood(stranger) && !stranger.has_spoken; });
+  if (leaves == strangers_.end()) leaves = std::find_if(strangers_.begin(), strangers_.end(), is_of_flood);
+  strangers_.erase(leaves);
 }
 
 void Gate::accept(int listener) {
@@ -115,6 +119,8 @@ void Gate::accept(int listener) {
     make_place();
     strangers_.push_back({Stream(std::move(socket)), Handshake(Handshake::End::listener, token_, make_nonce()),
                           Deadline::after(limits_.handshake), host_text(from)});
+    // In a flood a rank has waited long enough for its first words to be here, and may not see the next turn.
+    if (!talk(strangers_.back())) strangers_.pop_back();
   }
 }
 
@@ -124,6 +130,7 @@ bool Gate::talk(Stranger& stranger) {
     const Stream::Transfer got = stranger.stream.read(buffer, std::min(sizeof buffer, stranger.handshake.wanted()));
     if (got.closed) return false;
     if (got.bytes == 0) return true;
+    stranger.has_spoken = true;
     const std::string answer = stranger.handshake.take({buffer, got.bytes});
     // A few bytes fit into the buffer of a new socket; where they do not, its other end is no rank.
     if (!answer.empty() && stranger.stream.write(answer).bytes != answer.size()) return false;
@@ -132,6 +139,7 @@ bool Gate::talk(Stranger& stranger) {
 }
 
 std::vector<Stream> Gate::serve() {
+  for (const FileDescriptor& listener : listeners_) accept(listener.get());
   std::vector<Stream> admitted;
   for (auto stranger = strangers_.begin(); stranger != strangers_.end();) {
     const bool stays = talk(*stranger) && !stranger->deadline.passed();
@@ -139,7 +147,6 @@ std::vector<Stream> Gate::serve() {
     if (accepted) admitted.push_back(std::move(stranger->stream));
     stranger = stays && !accepted ? std::next(stranger) : strangers_.erase(stranger);
   }
-  for (const FileDescriptor& listener : listeners_) accept(listener.get());
   return admitted;
 }
 

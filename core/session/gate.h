@@ -15,8 +15,8 @@
 namespace rocekit::session {
 
 /// Strangers get little: a short time, one of a bounded number of places, and no byte that depends on the token. When
-/// all places are taken, the address that holds most of them loses its oldest; so that a flood from one host does not
-/// keep another out.
+/// all places are taken, the address that holds most of them loses its oldest, silent ones first; so that a flood from
+/// one host does not keep another out.
 class Gate {
  public:
   /// Throws InputError when it cannot listen there.
@@ -38,6 +38,7 @@ class Gate {
     Handshake handshake;
     Deadline deadline;
     std::string from;
+    bool has_spoken = false;
   };
   void listen(const SocketAddress& address);
   void accept(int listener);
