@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "core/text/json_depth.h"
 #include "core/text/utf8.h"
 
 namespace rocekit::collectives {
@@ -12,26 +13,6 @@ namespace {
 
 constexpr std::size_t most_bytes = std::size_t{64} << 20U;
 constexpr int deepest = 64;
-
-/// Brackets outside strings: a cheap look before anything is built.
-bool is_too_deep(std::string_view text) {
-  int depth = 0;
-  bool in_string = false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (in_string) {
-      if (c == '\\') ++i;
-      if (c == '"') in_string = false;
-    } else if (c == '"') {
-      in_string = true;
-    } else if (c == '{' || c == '[') {
-      if (++depth > deepest) return true;
-    } else if (c == '}' || c == ']') {
-      --depth;
-    }
-  }
-  return false;
-}
 
 std::string place_of(std::string_view text, std::size_t byte) {
   const std::string_view before = text.substr(0, std::min(byte == 0 ? 0 : byte - 1, text.size()));
@@ -48,7 +29,8 @@ nlohmann::json parse_json(std::string_view text, const std::string& document) {
   if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) {
     throw InputError(fmt::format("{}: empty, expected JSON", document));
   }
-  if (is_too_deep(text)) throw InputError(fmt::format("{}: nested deeper than {} levels", document, deepest));
+  if (text::nests_deeper_than(text, deepest))
+    throw InputError(fmt::format("{}: nested deeper than {} levels", document, deepest));
   try {
     return nlohmann::json::parse(text.begin(), text.end());
   } catch (const nlohmann::json::parse_error& error) {

@@ -83,7 +83,7 @@ class TcpEndpoint final : public Endpoint {
   Buffer outgoing_;
   Buffer incoming_;
   TcpConnection connection_;
-  FileDescriptor epoll_;
+  io::FileDescriptor epoll_;
   std::string peer_name_;
   bool busy_poll_ = false;
 
@@ -121,7 +121,7 @@ void TcpEndpoint::connect(const std::string& peer_address, const std::string& pe
     case WaitMode::block:
       break;
     case WaitMode::event:
-      epoll_ = FileDescriptor(epoll_create1(EPOLL_CLOEXEC));
+      epoll_ = io::FileDescriptor(epoll_create1(EPOLL_CLOEXEC));
       if (epoll_.get() < 0) fail("epoll_create1", errno);
       epoll_event event{};
       event.events = EPOLLIN;

@@ -94,7 +94,7 @@ TcpRendezvous::TcpRendezvous(const std::string& ip, const std::string& netdev) :
   if (!address) throw InputError(fmt::format("TCP needs this end's IPv4 address, and \"{}\" is none.", ip));
   const auto failed = [&](const char* call) { return TransportError({call, ip, "", ""}, errno); };
 
-  listener_ = FileDescriptor(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  listener_ = io::FileDescriptor(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (listener_.get() < 0) throw failed("socket");
   if (bind(listener_.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof *address) != 0) {
     if (errno != EADDRNOTAVAIL) throw failed("bind");
@@ -131,7 +131,7 @@ TcpConnection TcpRendezvous::connect(const std::string& peer_address, const std:
   peer.on_this_host = is_address_of_this_host(*address);
 
   TcpConnection connection = active ? connect_to(peer, wait) : accept_from(peer, wait);
-  listener_ = FileDescriptor();
+  listener_ = io::FileDescriptor();
   const int socket = connection.socket.get();
   if (!set_option(socket, IPPROTO_TCP, TCP_NODELAY, 1)) throw peer.error("setsockopt TCP_NODELAY", errno, "");
   connection.local = local_name(socket);
@@ -157,7 +157,7 @@ std::string TcpRendezvous::bind_to_netdev(int socket, const Peer& peer) const {
 
 TcpConnection TcpRendezvous::connect_to(const Peer& peer, const Wait& wait) {
   TcpConnection connection;
-  connection.socket = FileDescriptor(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  connection.socket = io::FileDescriptor(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   const int fd = connection.socket.get();
   if (fd < 0) throw peer.error("socket", errno, "");
   connection.binding = bind_to_netdev(fd, peer);
@@ -204,9 +204,9 @@ TcpConnection TcpRendezvous::accept_from(const Peer& peer, const Wait& wait) {
   return connection;
 }
 
-FileDescriptor TcpRendezvous::answered(const Peer& peer, const Wait& wait) {
+io::FileDescriptor TcpRendezvous::answered(const Peer& peer, const Wait& wait) {
   struct Guest {
-    FileDescriptor socket;
+    io::FileDescriptor socket;
     Nonce shown{};
     std::size_t got = 0;
   };
@@ -235,7 +235,7 @@ FileDescriptor TcpRendezvous::answered(const Peer& peer, const Wait& wait) {
       guests.erase(guests.begin() + static_cast<std::ptrdiff_t>(i));
     }
     if (entries[0].revents == 0) continue;
-    FileDescriptor guest(accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    io::FileDescriptor guest(accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (guest.get() >= 0) {
       if (guests.size() == most_strangers) guests.erase(guests.begin());
       guests.push_back({std::move(guest), {}, 0});

@@ -17,7 +17,7 @@ namespace rocekit::verbs {
 
 /// A connected socket with TCP_NODELAY, and what is worth telling about it.
 struct TcpConnection {
-  FileDescriptor socket;
+  io::FileDescriptor socket;
   std::string local;    ///< "192.168.100.1:41234"
   std::string remote;   ///< "192.168.100.2:38001"
   std::string binding;  ///< "bound to enp1s0f0np0", or why it is not
@@ -40,14 +40,14 @@ class TcpRendezvous {
   struct Peer;
   TcpConnection connect_to(const Peer& peer, const Wait& wait);
   TcpConnection accept_from(const Peer& peer, const Wait& wait);
-  FileDescriptor answered(const Peer& peer, const Wait& wait);
+  io::FileDescriptor answered(const Peer& peer, const Wait& wait);
   std::string bind_to_netdev(int socket, const Peer& peer) const;
 
   std::string ip_;
   std::string netdev_;
   std::uint16_t port_ = 0;
   Nonce nonce_{};
-  FileDescriptor listener_;
+  io::FileDescriptor listener_;
 };
 
 }  // namespace rocekit::verbs

@@ -2,35 +2,15 @@
 #pragma once
 
 #include <netinet/in.h>
-#include <unistd.h>
 
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <utility>
 
 #include "core/deadline.h"
+#include "core/io/file_descriptor.h"
 
 namespace rocekit::verbs {
-
-/// Closed with it; negative: none.
-class FileDescriptor {
- public:
-  FileDescriptor() = default;
-  explicit FileDescriptor(int number) : number_(number) {}
-  FileDescriptor(FileDescriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
-  FileDescriptor& operator=(FileDescriptor&& other) noexcept {
-    std::swap(number_, other.number_);
-    return *this;
-  }
-  ~FileDescriptor() {
-    if (number_ >= 0) ::close(number_);
-  }
-  int get() const { return number_; }
-
- private:
-  int number_ = -1;
-};
 
 /// nullopt when `ip` is not four numbers.
 std::optional<sockaddr_in> ipv4_address(const std::string& ip, std::uint16_t port);

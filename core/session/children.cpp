@@ -37,7 +37,7 @@ Children& Children::operator=(Children&& other) noexcept {
 
 Children::~Children() { end(std::chrono::milliseconds(0)); }
 
-void Children::add(int rank, pid_t pid, std::string name, FileDescriptor errors) {
+void Children::add(int rank, pid_t pid, std::string name, io::FileDescriptor errors) {
   children_.push_back({rank, pid, std::move(name), std::move(errors), {}, {}, std::nullopt});
 }
 

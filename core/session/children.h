@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "core/session/file_descriptor.h"
+#include "core/io/file_descriptor.h"
 
 namespace rocekit::session {
 
@@ -23,7 +23,7 @@ class Children {
   ~Children();
 
   /// `errors`: where the child's standard error comes out, each line of it to be written with "NAME: " before it.
-  void add(int rank, pid_t pid, std::string name = {}, FileDescriptor errors = {});
+  void add(int rank, pid_t pid, std::string name = {}, io::FileDescriptor errors = {});
   /// In a forked child: they are its parent's.
   void forget();
 
@@ -47,7 +47,7 @@ class Children {
     int rank = 0;
     pid_t pid = 0;
     std::string name;
-    FileDescriptor errors;
+    io::FileDescriptor errors;
     std::string partial_line;
     std::string last_line;
     std::optional<int> status;

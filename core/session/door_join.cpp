@@ -27,9 +27,9 @@ Stream take_standard_streams() {
         "TOKEN@ADDR:PORT");
   }
   std::fflush(stdout);
-  FileDescriptor in(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3));
-  FileDescriptor out(::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3));
-  const FileDescriptor null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  io::FileDescriptor in(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3));
+  io::FileDescriptor out(::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3));
+  const io::FileDescriptor null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   ::dup2(null.get(), STDIN_FILENO);
   ::dup2(STDERR_FILENO, STDOUT_FILENO);
   return Stream(std::move(in), std::move(out));

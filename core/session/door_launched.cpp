@@ -150,8 +150,8 @@ Invitation exchange_by_mpi(const Launch& launch, const std::string& mine, Gate* 
   };
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) throw error(std::string("pipe: ") + std::strerror(errno));
-  const FileDescriptor in(ends[0]);
-  FileDescriptor out(ends[1]);
+  const io::FileDescriptor in(ends[0]);
+  io::FileDescriptor out(ends[1]);
   std::fflush(nullptr);
   const pid_t parent = ::getpid();
   const pid_t pid = ::fork();

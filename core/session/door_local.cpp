@@ -26,8 +26,8 @@ Assembly enter_local(const DoorOptions& options, const DoorContext& context, con
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
       throw SessionError(std::string("could not connect the ranks of --local: socketpair: ") + std::strerror(errno));
     }
-    Stream own((FileDescriptor(ends[0])));
-    Stream childs((FileDescriptor(ends[1])));
+    Stream own((io::FileDescriptor(ends[0])));
+    Stream childs((io::FileDescriptor(ends[1])));
     const pid_t pid = ::fork();
     if (pid < 0) throw SessionError(std::string("could not start the ranks of --local: fork: ") + std::strerror(errno));
     if (pid == 0) {
@@ -35,7 +35,7 @@ Assembly enter_local(const DoorOptions& options, const DoorContext& context, con
       if (::getppid() != parent) ::_exit(1);
       children.forget();
       reception.take_links();  // the streams to the ranks before this one are rank 0's alone
-      own = Stream(FileDescriptor());
+      own = Stream(io::FileDescriptor());
       return follow(std::move(childs), hello_of(context.tool, context.version), "rank 0", limits, std::move(signals));
     }
     children.add(rank, pid);

@@ -65,16 +65,16 @@ struct Pipe {
     int ends[2];
     if (::pipe2(ends, O_CLOEXEC) != 0)
       throw SessionError(std::string("could not start the ranks of --via: pipe: ") + std::strerror(errno));
-    read = FileDescriptor(ends[0]);
-    write = FileDescriptor(ends[1]);
+    read = io::FileDescriptor(ends[0]);
+    write = io::FileDescriptor(ends[1]);
   }
-  FileDescriptor read, write;
+  io::FileDescriptor read, write;
 };
 
 struct Started {
   pid_t pid = 0;
   Stream stream;
-  FileDescriptor errors;
+  io::FileDescriptor errors;
 };
 
 Started start(const std::vector<std::string>& command, const Signals& signals) {

@@ -60,7 +60,7 @@ Gate::Gate(const HostPort& at, std::string token, const Limits& limits) : token_
 
 void Gate::listen(const SocketAddress& address) {
   const int family = address.storage.ss_family;
-  FileDescriptor socket(::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  io::FileDescriptor socket(::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   const int on = 1;
   const int off = 0;
   if (socket && address.port() != 0) ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
@@ -82,7 +82,7 @@ void Gate::close() {
 }
 
 void Gate::add_to(std::vector<pollfd>& fds) const {
-  for (const FileDescriptor& listener : listeners_) fds.push_back({listener.get(), POLLIN, 0});
+  for (const io::FileDescriptor& listener : listeners_) fds.push_back({listener.get(), POLLIN, 0});
   for (const Stranger& stranger : strangers_) fds.push_back({stranger.stream.in(), POLLIN, 0});
 }
 
@@ -107,7 +107,7 @@ void Gate::accept(int listener) {
   for (int turn = 0; turn < accepts_a_turn; ++turn) {
     sockaddr_storage from{};
     socklen_t length = sizeof from;
-    FileDescriptor socket(
+    io::FileDescriptor socket(
         ::accept4(listener, reinterpret_cast<sockaddr*>(&from), &length, SOCK_CLOEXEC | SOCK_NONBLOCK));
     if (!socket) {
       // Out of descriptors: the oldest stranger's is needed more by whoever waits.
@@ -139,7 +139,7 @@ bool Gate::talk(Stranger& stranger) {
 }
 
 std::vector<Stream> Gate::serve() {
-  for (const FileDescriptor& listener : listeners_) accept(listener.get());
+  for (const io::FileDescriptor& listener : listeners_) accept(listener.get());
   std::vector<Stream> admitted;
   for (auto stranger = strangers_.begin(); stranger != strangers_.end();) {
     const bool stays = talk(*stranger) && !stranger->deadline.passed();

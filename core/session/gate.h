@@ -48,7 +48,7 @@ class Gate {
   std::string token_;
   Limits limits_;
   std::uint16_t port_ = 0;
-  std::vector<FileDescriptor> listeners_;
+  std::vector<io::FileDescriptor> listeners_;
   std::list<Stranger> strangers_;  ///< oldest first
 };
 

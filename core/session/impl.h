@@ -116,7 +116,7 @@ class Session::Impl {
   const Limits limits_;
   const bool under_launcher_;
   std::unique_ptr<Signals> signals_;
-  FileDescriptor wake_;
+  io::FileDescriptor wake_;
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;

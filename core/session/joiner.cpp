@@ -29,7 +29,7 @@ struct Attempt {
 };
 
 std::optional<Attempt> start(const SocketAddress& address, const std::string& token, int& error) {
-  FileDescriptor socket(::socket(address.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  io::FileDescriptor socket(::socket(address.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!socket || (::connect(socket.get(), address.get(), address.length) != 0 && errno != EINPROGRESS)) {
     error = errno;
     return std::nullopt;

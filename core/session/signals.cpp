@@ -22,7 +22,7 @@ Signals::Signals() : thread_(std::this_thread::get_id()) {
     if (action.sa_handler != SIG_IGN) ::sigaddset(&taken_, signal);
   }
   ::signal(SIGPIPE, SIG_IGN);
-  fd_ = FileDescriptor(::signalfd(-1, &taken_, SFD_NONBLOCK | SFD_CLOEXEC));
+  fd_ = io::FileDescriptor(::signalfd(-1, &taken_, SFD_NONBLOCK | SFD_CLOEXEC));
   if (!fd_) throw std::system_error(errno, std::generic_category(), "signalfd");
   ::pthread_sigmask(SIG_BLOCK, &taken_, &before_);
 }

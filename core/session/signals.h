@@ -8,7 +8,7 @@
 #include <string>
 #include <thread>
 
-#include "core/session/file_descriptor.h"
+#include "core/io/file_descriptor.h"
 
 namespace rocekit::session {
 
@@ -36,7 +36,7 @@ class Signals {
   sigset_t taken_{};
   sigset_t before_{};
   std::thread::id thread_;
-  FileDescriptor fd_;
+  io::FileDescriptor fd_;
 };
 
 /// "SIGINT"

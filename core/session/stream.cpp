@@ -32,9 +32,9 @@ Stream::Transfer result_of(ssize_t moved, bool zero_is_end) {
 
 }  // namespace
 
-Stream::Stream(FileDescriptor socket) : in_(std::move(socket)) {}
+Stream::Stream(io::FileDescriptor socket) : in_(std::move(socket)) {}
 
-Stream::Stream(FileDescriptor in, FileDescriptor out)
+Stream::Stream(io::FileDescriptor in, io::FileDescriptor out)
     : in_(std::move(in)),
       out_(std::move(out)),
       in_is_socket_(is_socket(in_.get())),

@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "core/deadline.h"
-#include "core/session/file_descriptor.h"
+#include "core/io/file_descriptor.h"
 
 namespace rocekit::session {
 
@@ -13,9 +13,9 @@ namespace rocekit::session {
 /// Precondition: SIGPIPE is ignored.
 class Stream {
  public:
-  explicit Stream(FileDescriptor socket);
+  explicit Stream(io::FileDescriptor socket);
   /// Each a pipe or a socket.
-  Stream(FileDescriptor in, FileDescriptor out);
+  Stream(io::FileDescriptor in, io::FileDescriptor out);
 
   int in() const { return in_.get(); }
   int out() const { return out_ ? out_.get() : in_.get(); }
@@ -29,8 +29,8 @@ class Stream {
   Transfer write(std::string_view bytes);
 
  private:
-  FileDescriptor in_;
-  FileDescriptor out_;  ///< none: the socket in_ takes both ways
+  io::FileDescriptor in_;
+  io::FileDescriptor out_;  ///< none: the socket in_ takes both ways
   bool in_is_socket_ = true;
   bool out_is_socket_ = true;
 };

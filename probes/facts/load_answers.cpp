@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "core/text/json_depth.h"
 #include "probes/facts/disk_file.h"
 #include "probes/facts/facts_json.h"
 #include "probes/facts/read_node.h"
@@ -14,26 +15,6 @@ using Json = nlohmann::ordered_json;
 
 // hwloc's XML of a large server alone is several hundred KiB.
 constexpr std::size_t max_answers_bytes = 32U << 20;
-
-/// Deep documents are refused: merging and reading them is recursive.
-bool deeper_than(const std::string& text, int limit) {
-  int depth = 0;
-  bool in_string = false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (in_string) {
-      if (c == '\\') ++i;
-      if (c == '"') in_string = false;
-    } else if (c == '"') {
-      in_string = true;
-    } else if (c == '{' || c == '[') {
-      if (++depth > limit) return true;
-    } else if (c == '}' || c == ']') {
-      --depth;
-    }
-  }
-  return false;
-}
 
 }  // namespace
 
@@ -48,7 +29,7 @@ KernelAnswers load_answers(const FileTree& tree) {
       if (text.missing().why == Why::absent) continue;
       throw InputError(fmt::format("{}: cannot be read: {}", file, text.missing().detail));
     }
-    if (deeper_than(*text, 64)) throw InputError(fmt::format("{}: nested more than 64 levels deep", file));
+    if (text::nests_deeper_than(*text, 64)) throw InputError(fmt::format("{}: nested more than 64 levels deep", file));
     const Json json = Json::parse(*text, nullptr, false);
     if (json.is_discarded()) throw InputError(fmt::format("{}: not JSON", file));
     if (!json.is_object()) throw InputError(fmt::format("{}: must be a JSON object of the kernel's answers", file));

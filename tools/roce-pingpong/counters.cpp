@@ -64,7 +64,7 @@ constexpr std::array netdev_counters{
 
 void Counters::add(const std::filesystem::path& file, const std::string& source, const std::string& counter,
                    const std::string& unit, std::uint64_t scale, bool of_port) {
-  session::FileDescriptor opened(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+  io::FileDescriptor opened(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
   char first = 0;
   // A file that opens and does not read (a counter that the firmware lacks) is none.
   if (!opened || ::pread(opened.get(), &first, 1, 0) != 1) return;

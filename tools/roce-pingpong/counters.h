@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "core/session/file_descriptor.h"
+#include "core/io/file_descriptor.h"
 #include "tools/roce-pingpong/result.h"
 
 namespace rocekit::pingpong {
@@ -34,7 +34,7 @@ class Counters {
 
  private:
   struct Source {
-    session::FileDescriptor file;
+    io::FileDescriptor file;
     std::string source;
     std::string counter;
     std::string unit;

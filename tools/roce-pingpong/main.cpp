@@ -4,7 +4,6 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
-#include <ctime>
 #include <exception>
 #include <filesystem>
 #include <new>
@@ -15,6 +14,7 @@
 #include "core/io/user_files.h"
 #include "core/session/doors.h"
 #include "core/text/table.h"
+#include "core/text/utc_time.h"
 #include "core/text/utf8.h"
 #include "core/version.h"
 #include "tools/roce-pingpong/csv_report.h"
@@ -32,14 +32,6 @@ namespace {
 int say(const std::string& sentence, const char* hint = "") {
   fmt::print(stderr, "roce-pingpong: {}{}\n", text::printable(sentence), hint);
   return static_cast<int>(ExitCode::unknown);
-}
-
-std::string now_utc() {
-  const std::time_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
-  std::tm parts{};
-  gmtime_r(&now, &parts);
-  char text[sizeof "2026-01-01T00:00:00Z"];
-  return std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts) != 0 ? text : "";
 }
 
 const char* name_of(session::Door door) {
@@ -110,7 +102,7 @@ void write(const Options& options, const Report& report) {
 
 /// Measures, and on rank 0 judges and writes. The exit code is rank 0's on all ranks.
 ExitCode measure(session::Session& session, const Options& options, session::Door door) {
-  const std::string started_at = now_utc();
+  const std::string started_at = text::utc(std::chrono::system_clock::now());
   Progress progress(!options.quiet && session.rank() == 0);
   RunOptions request;
   request.settings = options.settings;

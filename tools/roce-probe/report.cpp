@@ -10,6 +10,7 @@
 #include "core/error.h"
 #include "core/io/user_files.h"
 #include "core/text/table.h"
+#include "core/text/utc_time.h"
 #include "probes/facts/facts_json.h"
 #include "probes/facts/file_tree.h"
 #include "probes/facts/read_node.h"
@@ -27,17 +28,6 @@ struct Reading {
   facts::NodeFacts node;
   std::optional<facts::Snapshot> snapshot;
 };
-
-/// gmtime() would read the time zone's file.
-std::string now_utc() {
-  const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-  const auto today = std::chrono::floor<std::chrono::days>(now);
-  const std::chrono::year_month_day date(today);
-  const std::chrono::hh_mm_ss time(now - today);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", static_cast<int>(date.year()),
-                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), time.hours().count(),
-                     time.minutes().count(), time.seconds().count());
-}
 
 facts::NodeFacts load_document(const std::string& path) {
   if (std::error_code error; path != "-" && std::filesystem::is_directory(path, error)) {
@@ -148,7 +138,7 @@ ExitCode report(const Options& options) {
     }
   }
 
-  const std::string started_at = now_utc();
+  const std::string started_at = text::utc(std::chrono::system_clock::now());
   Reading reading = read(options);
   if (options.diff && !options.save) return compare(options, reading.node, started_at);
 

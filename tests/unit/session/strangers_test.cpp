@@ -8,8 +8,8 @@
 
 #include <thread>
 
+#include "core/io/file_descriptor.h"
 #include "core/session/address.h"
-#include "core/session/file_descriptor.h"
 #include "core/session/frame.h"
 #include "core/session/hello.h"
 #include "core/session/token.h"
@@ -198,9 +198,9 @@ TEST(Listen, ARankGetsThroughAFlood) {
   const std::string target = target_of(rank0);
   Process flood([&](const Process::Say& say) {
     const SocketAddress address = resolve(parse_join(target).at).front();
-    std::vector<FileDescriptor> open;
+    std::vector<io::FileDescriptor> open;
     for (int count = 0;; ++count) {
-      FileDescriptor socket(::socket(AF_INET, SOCK_STREAM, 0));
+      io::FileDescriptor socket(::socket(AF_INET, SOCK_STREAM, 0));
       if (::connect(socket.get(), address.get(), address.length) != 0) return 0;
       open.push_back(std::move(socket));
       if (open.size() > 200) open.erase(open.begin(), open.begin() + 100);

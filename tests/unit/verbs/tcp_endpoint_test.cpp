@@ -53,8 +53,8 @@ std::uint16_t port_of(const std::string& address) {
   return static_cast<std::uint16_t>(port);
 }
 
-FileDescriptor dialled(std::uint16_t port) {
-  FileDescriptor fd(socket(AF_INET, SOCK_STREAM, 0));
+io::FileDescriptor dialled(std::uint16_t port) {
+  io::FileDescriptor fd(socket(AF_INET, SOCK_STREAM, 0));
   const sockaddr_in address = *ipv4_address("127.0.0.1", port);
   EXPECT_EQ(::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
   return fd;
@@ -65,7 +65,7 @@ FileDescriptor dialled(std::uint16_t port) {
 class DamagingNetwork {
  public:
   explicit DamagingNetwork(std::uint16_t to, std::size_t damaged) : damaged_(damaged) {
-    listener_ = FileDescriptor(socket(AF_INET, SOCK_STREAM, 0));
+    listener_ = io::FileDescriptor(socket(AF_INET, SOCK_STREAM, 0));
     sockaddr_in address = *ipv4_address("127.0.0.1", 0);
     socklen_t length = sizeof address;
     EXPECT_EQ(bind(listener_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
@@ -79,8 +79,8 @@ class DamagingNetwork {
 
  private:
   void carry(std::uint16_t to) {
-    const FileDescriptor in(accept(listener_.get(), nullptr, nullptr));
-    const FileDescriptor out = dialled(to);
+    const io::FileDescriptor in(accept(listener_.get(), nullptr, nullptr));
+    const io::FileDescriptor out = dialled(to);
     constexpr std::size_t proof_bytes = 16;
     std::size_t passed = 0;
     std::vector<char> bytes(65'536);
@@ -103,7 +103,7 @@ class DamagingNetwork {
   }
 
   std::size_t damaged_;
-  FileDescriptor listener_;
+  io::FileDescriptor listener_;
   std::uint16_t port_ = 0;
   std::thread thread_;
 };
@@ -213,11 +213,11 @@ TEST_P(TcpInEveryWaitMode, DescriptionSaysHowItWaitsAndWhatItIsBoundTo) {
 TEST(TcpRendezvous, StrangersThatConnectFirstAreDroppedWithoutAWord) {
   TwoEnds ends{make_tcp_endpoint(loopback()), make_tcp_endpoint(loopback())};
   const std::uint16_t port = port_of(ends.passive->address());
-  std::vector<FileDescriptor> strangers;
+  std::vector<io::FileDescriptor> strangers;
   for (int i = 0; i < 60; ++i) strangers.push_back(dialled(port));
   send(strangers[0].get(), "GET / HTTP/1.1\r\n\r\n", 18, MSG_NOSIGNAL);
   send(strangers[1].get(), "half", 4, MSG_NOSIGNAL);
-  strangers[2] = FileDescriptor();
+  strangers[2] = io::FileDescriptor();
 
   const Wait wait = within(seconds(10));
   std::thread accepting([&, mine = ends.active->address()] { ends.passive->connect(mine, "rank 0", false, wait); });

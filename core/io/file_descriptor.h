@@ -5,7 +5,7 @@
 
 #include <utility>
 
-namespace rocekit::session {
+namespace rocekit::io {
 
 class FileDescriptor {
  public:
@@ -34,4 +34,4 @@ class FileDescriptor {
   int fd_ = -1;
 };
 
-}  // namespace rocekit::session
+}  // namespace rocekit::io
