@@ -17,6 +17,7 @@
 #include "core/text/utc_time.h"
 #include "core/text/utf8.h"
 #include "core/version.h"
+#include "probes/report/exit_code_of.h"
 #include "tools/roce-pingpong/csv_report.h"
 #include "tools/roce-pingpong/findings.h"
 #include "tools/roce-pingpong/histogram_file.h"
@@ -70,20 +71,6 @@ void require_folders(const Options& options) {
   }
 }
 
-ExitCode exit_code_of(checks::Verdict verdict, FailOn fail_on) {
-  switch (verdict) {
-    case checks::Verdict::ready:
-      return ExitCode::ready;
-    case checks::Verdict::degraded:
-      return fail_on == FailOn::critical ? ExitCode::ready : ExitCode::warning;
-    case checks::Verdict::not_ready:
-      return ExitCode::critical;
-    case checks::Verdict::unknown:
-      break;
-  }
-  return ExitCode::unknown;
-}
-
 void write(const Options& options, const Report& report) {
   if (options.json && *options.json != "-") io::write_file(*options.json, render_json(report));
   if (options.csv && *options.csv != "-") io::write_file(*options.csv, render_csv(report));
@@ -118,7 +105,7 @@ ExitCode measure(session::Session& session, const Options& options, session::Doo
     report.arguments = options.arguments;
     judge(report);
     write(options, report);
-    code = std::to_string(static_cast<int>(exit_code_of(report.verdict, options.fail_on)));
+    code = std::to_string(static_cast<int>(report::exit_code_of(report.verdict, options.fail_on)));
   }
   code = session.broadcast(code, 0, "reporting", std::chrono::seconds(30));
   session.close();

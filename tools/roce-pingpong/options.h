@@ -7,11 +7,12 @@
 
 #include "core/session/doors.h"
 #include "core/text/style.h"
+#include "probes/report/exit_code_of.h"
 #include "tools/roce-pingpong/settings.h"
 
 namespace rocekit::pingpong {
 
-enum class FailOn { warning, critical };
+using report::FailOn;
 
 struct Options {
   session::DoorOptions door;

@@ -7,11 +7,12 @@
 
 #include "core/error.h"
 #include "core/text/style.h"
+#include "probes/report/exit_code_of.h"
 
 namespace rocekit::probe {
 
 enum class Command { report, list_checks, explain, check_pages, version };
-enum class FailOn { warning, critical };
+using report::FailOn;
 
 struct Options {
   Command command = Command::report;

@@ -16,6 +16,7 @@
 #include "probes/facts/read_node.h"
 #include "probes/facts/snapshot.h"
 #include "probes/report/diff.h"
+#include "probes/report/exit_code_of.h"
 #include "probes/report/json_report.h"
 #include "probes/report/text_report.h"
 #include "tools/roce-probe/commands.h"
@@ -87,20 +88,6 @@ void write(const Options& options, const std::string& text, const nlohmann::orde
   io::write_standard_output(options.json && *options.json == "-" ? json_text(json) : text);
 }
 
-ExitCode exit_code_of(checks::Verdict verdict, FailOn fail_on) {
-  switch (verdict) {
-    case checks::Verdict::ready:
-      return ExitCode::ready;
-    case checks::Verdict::degraded:
-      return fail_on == FailOn::critical ? ExitCode::ready : ExitCode::warning;
-    case checks::Verdict::not_ready:
-      return ExitCode::critical;
-    case checks::Verdict::unknown:
-      break;
-  }
-  return ExitCode::unknown;
-}
-
 ExitCode compare(const Options& options, const facts::NodeFacts& node, const std::string& started_at) {
   report::Comparison comparison;
   comparison.a = report::name_of(node, options.load.value_or(options.root.value_or("this node")));
@@ -156,7 +143,7 @@ ExitCode report(const Options& options) {
   const bool text_wanted = !options.json || *options.json != "-";
   write(options, text_wanted ? report::render_text(judged, style, layout) : std::string(),
         options.json ? report::render_json(judged, started_at) : nlohmann::ordered_json());
-  return exit_code_of(judged.verdict, options.fail_on);
+  return report::exit_code_of(judged.verdict, options.fail_on);
 }
 
 }  // namespace rocekit::probe
