@@ -9,7 +9,8 @@
 #include "core/measure/affinity.h"
 #include "core/measure/comparison.h"
 #include "core/measure/stop_rule.h"
-#include "tools/roce-pingpong/wire.h"
+#include "core/wire/wire.h"
+#include "tools/roce-pingpong/fields.h"
 #include "verbs/latency.h"
 #include "verbs/stream.h"
 

@@ -1,4 +1,5 @@
-// The fields of each structure that ranks tell each other (wire.h), each list in one place for writing and reading.
+// The fields of each structure that ranks tell each other (core/wire/wire.h), each list in one place for writing and
+// reading.
 #pragma once
 
 #include <chrono>

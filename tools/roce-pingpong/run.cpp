@@ -9,11 +9,12 @@
 
 #include "core/error.h"
 #include "core/text/sizes.h"
+#include "core/wire/wire.h"
 #include "probes/facts/paths.h"
 #include "tools/roce-pingpong/assemble.h"
 #include "tools/roce-pingpong/cell_run.h"
+#include "tools/roce-pingpong/fields.h"
 #include "tools/roce-pingpong/place.h"
-#include "tools/roce-pingpong/wire.h"
 #include "verbs/error.h"
 #include "verbs/latency.h"
 

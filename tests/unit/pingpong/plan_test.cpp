@@ -1,5 +1,6 @@
 // Rounds, cells, their time, and what ranks tell each other.
 #include "tools/roce-pingpong/plan.h"
+#include "core/wire/wire.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -7,8 +8,8 @@
 #include <set>
 
 #include "core/error.h"
+#include "tools/roce-pingpong/fields.h"
 #include "tools/roce-pingpong/rounds.h"
-#include "tools/roce-pingpong/wire.h"
 
 namespace rocekit::pingpong {
 namespace {

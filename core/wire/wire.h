@@ -1,5 +1,8 @@
-// How ranks tell each other structures: each field in turn, numbers in eight bytes, texts and lists after their length.
-// All ranks run one version (the session refuses others); lengths are checked all the same.
+// How ranks, and the processes of a rank, tell each other structures: each field in turn, numbers in eight bytes, texts
+// and lists after their length. All run one version (the session refuses others); lengths are checked all the same.
+//
+// A structure is told by a function template fields(Archive&, Structure&) in its own namespace, which calls the archive
+// with its members; one list of members serves writing and reading.
 #pragma once
 
 #include <cstdint>
@@ -13,9 +16,7 @@
 #include <utility>
 #include <vector>
 
-#include "tools/roce-pingpong/fields.h"
-
-namespace rocekit::pingpong::wire {
+namespace rocekit::wire {
 
 class Writer {
  public:
@@ -127,4 +128,4 @@ T decode(std::string_view bytes) {
   return value;
 }
 
-}  // namespace rocekit::pingpong::wire
+}  // namespace rocekit::wire

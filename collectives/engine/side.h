@@ -1,0 +1,111 @@
+// One side of a comparison on this rank: a device and the communicators of one transport, in this process or, where the
+// transport depends on settings that NCCL reads once a process, in a child.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "collectives/communicator/communicator.h"
+#include "collectives/engine/program.h"
+#include "verbs/endpoint.h"
+
+namespace rocekit::collectives {
+
+enum class Backend { nccl, host, mpi };
+const char* to_string(Backend backend);
+
+/// A variable set, or taken away, before NCCL is loaded.
+struct Setting {
+  std::string name;
+  std::optional<std::string> value;
+};
+
+/// This rank's way to one other rank over the host backend.
+struct HostLink {
+  int peer = 0;                               ///< rank of the world
+  std::vector<verbs::EndpointOptions> rails;  ///< one or more: long messages are spread over them
+};
+
+struct GroupSeat {
+  traffic::Group group = traffic::Group::world;
+  std::vector<int> members;  ///< ranks of the world, by rank of the group; this rank among them
+};
+
+struct SideRequest {
+  std::string name;  ///< "rdma", "socket", "p2p", "NCCL_IB_QPS_PER_CONNECTION=4"
+  Backend backend = Backend::host;
+  int rank = 0;                    ///< of the world
+  std::vector<std::string> names;  ///< by rank of the world: "rank 1 (spark-2)"
+  std::vector<GroupSeat> groups;   ///< those with more than one member
+  // host
+  verbs::Transport transport = verbs::Transport::tcp;
+  std::vector<HostLink> links;
+  // nccl
+  std::string nccl_library;       ///< a path; empty: as library_search finds it
+  std::string net_name;           ///< "IB", "Socket", a plugin's; empty: NCCL chooses
+  int gpu = 0;                    ///< CUDA ordinal
+  std::vector<Setting> settings;  ///< some: the side lives in a child process
+  bool log_algorithms = false;    ///< NCCL_DEBUG_SUBSYS has TUNING: costs time in every launch
+};
+
+/// What is known of a side once it is connected.
+struct SideDetails {
+  std::string device;            ///< Device::description()
+  std::string library;           ///< "NCCL 2.28.9 (/usr/lib/...)", "rocekit host collectives", "Open MPI 4.1.4"
+  std::string library_version;   ///< equal on all ranks, or the run is refused: "2.28.9"
+  std::string communicator;      ///< Communicator::description() of the first group
+  std::uint64_t memory_cap = 0;  ///< Device::default_memory_cap()
+  bool records = false;
+  std::vector<std::string> notes;  ///< settings found in conf files, features that this library lacks
+};
+
+enum class Timing {
+  isolated,      ///< the host waits for each run of the program: percentiles of what one costs
+  back_to_back,  ///< enqueued one after the other, one wait at the end, as nccl-tests does: pipelined mean
+  graph,         ///< the same, replayed from a CUDA graph that holds the program `graph_copies` times
+};
+const char* to_string(Timing timing);  ///< "isolated", "back-to-back", "graph"
+
+struct BlockRequest {
+  std::uint32_t program = 0;  ///< index of load()
+  Timing timing = Timing::isolated;
+  std::uint64_t iterations = 1;
+  bool verify = false;  ///< isolated: fills, runs, checks each call once each iteration; nothing is timed
+  std::uint32_t seed = 1;
+};
+
+struct BlockRecord {
+  std::vector<std::uint64_t> samples_ns;  ///< isolated: one a run, divided by Program::divisor
+  std::uint64_t total_ns = 0;             ///< of all iterations
+  Mismatch mismatch;                      ///< verify
+  std::string mismatch_where;             ///< "all-reduce, attention output, call 3"
+};
+
+/// A side's life, in lockstep on all ranks: address -> (exchange) -> connect -> load -> run ... All may throw
+/// CollectiveError, verbs::TransportError and InputError; those of a child come over as CollectiveError or InputError
+/// with the same text.
+class Side {
+ public:
+  virtual ~Side() = default;
+  virtual std::string address() = 0;
+  /// `addresses` by rank of the world.
+  virtual SideDetails connect(const std::vector<std::string>& addresses, const Wait& wait) = 0;
+  /// Replaces the programs; reserves memory for the largest. Offsets of calls are laid out here.
+  virtual void load(const std::vector<Program>& programs, const Wait& wait) = 0;
+  /// Precondition of comparable figures: all ranks were released together (a barrier of the session) just before.
+  virtual BlockRecord run(const BlockRequest& block, const Wait& wait) = 0;
+  /// NCCL's log of this side's communicators so far; empty for other backends.
+  virtual std::string log() = 0;
+  virtual void abort() noexcept = 0;
+};
+
+/// In this process: at most one for each libnccl and set of settings.
+std::unique_ptr<Side> make_side(const SideRequest& request);
+/// Forks; call before threads, CUDA and NCCL are started here. The child ends with this process, whatever happens.
+std::unique_ptr<Side> make_child_side(const SideRequest& request);
+
+}  // namespace rocekit::collectives
