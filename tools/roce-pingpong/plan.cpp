@@ -21,6 +21,7 @@ constexpr std::size_t latency_rounds = measure::latency_plan.rounds;
 constexpr std::size_t bandwidth_rounds = measure::bandwidth_plan.rounds;
 /// With nothing to compare, blocks tell only whether the figure holds still: few long ones disturb the transport least.
 constexpr std::size_t rounds_alone = 12;
+constexpr std::size_t iterations_alone = 500;  ///< of such a block, with --iterations
 constexpr milliseconds shortest_latency_block = measure::latency_plan.block_time;
 constexpr milliseconds longest_latency_block{250};
 constexpr milliseconds shortest_bandwidth_block = measure::bandwidth_plan.block_time;
@@ -198,7 +199,9 @@ CellTime time_of(const Settings& settings, const Cell& cell, const std::vector<c
   const auto transports = static_cast<int>(std::max<std::size_t>(1, cell.transports.size()));
   CellTime time;
   if (settings.iterations && !bandwidth) {
-    const std::size_t rounds = std::min(*settings.iterations, latency_rounds);
+    // Alone, blocks are for what drifts between them; short ones would mostly hold what follows a pause.
+    const std::size_t alone = std::clamp<std::size_t>(*settings.iterations / iterations_alone, 1, rounds_alone);
+    const std::size_t rounds = transports > 1 ? std::min(*settings.iterations, latency_rounds) : alone;
     time.least_rounds = time.most_rounds = rounds;
     time.iterations_a_block = (*settings.iterations + rounds - 1) / rounds;
     time.total = std::chrono::hours(1);
