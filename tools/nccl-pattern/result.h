@@ -32,6 +32,9 @@ struct Proof {
   Verdict verdict = Verdict::unproven;
   std::string transport;                ///< what was seen: "rdma", "socket", "p2p", "shm", "mixed", "unknown"
   std::string sentence;                 ///< why, with channels, devices and bytes
+  bool by_counters = false;             ///< what the verdict rests on
+  bool by_log = false;                  ///< NCCL's own
+  std::optional<bool> gpu_direct;       ///< on every channel of the network; absent: not known, or no GPU
   std::vector<std::string> rails;       ///< devices that carried data: "rocep1s0f0:1", "enp1s0f0np0"
   std::vector<std::string> idle_rails;  ///< RDMA ports that are up in the same subnets and carried nothing
   std::vector<CounterDelta> counters;
@@ -133,6 +136,9 @@ struct Report {
   std::vector<Verification> verifications;
   std::vector<predict::Prediction> predictions;  ///< one a step, where two transports were measured
   collectives::Timing predicted_from = collectives::Timing::graph;
+  /// Why the figures prove function and say nothing of speed, in sentences: several ranks on one GPU, Soft-RoCE, all
+  /// ranks on one host. Speeds are then not judged.
+  std::vector<std::string> function_only;
   std::vector<std::string> notes;         ///< what was left out and why
   std::vector<checks::Finding> findings;  ///< those that warn or worse
   std::optional<std::string> required;    ///< --require
