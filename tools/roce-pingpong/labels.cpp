@@ -87,11 +87,12 @@ std::optional<double> fraction_of(const Report& report, const Result& result) {
   return result.bandwidth.mean_gbit_s / (result.bidirectional ? 2 * *bound : *bound);
 }
 
-Against against(const Comparison& comparison) {
+Against against(const Comparison& comparison) { return against(comparison.ratio_p50, comparison.metric); }
+
+Against against(const measure::Ratio& ratio, Metric metric) {
   using Outcome = Against::Outcome;
-  const measure::Ratio& ratio = comparison.ratio_p50;
   // More microseconds are slower, more Gb/s are faster.
-  const bool b_slower = (comparison.metric == Metric::latency) == (ratio.ratio >= 1);
+  const bool b_slower = (metric == Metric::latency) == (ratio.ratio >= 1);
   const bool invert = ratio.ratio < 1;
   if (ratio.pairs == 0 || ratio.ratio <= 0 || ratio.low <= 0 || !std::isfinite(ratio.high)) {
     return {Outcome::too_few_pairs, invert && ratio.ratio > 0 ? 1 / ratio.ratio : ratio.ratio, 0, 0};

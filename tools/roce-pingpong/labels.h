@@ -49,6 +49,8 @@ struct Against {
   double high = 1;
 };
 Against against(const Comparison& comparison);
+/// Of latencies or bandwidths, `ratio` being b over a.
+Against against(const measure::Ratio& ratio, Metric metric);
 std::string in_words(const Against& against);
 
 // ---- numbers ----
