@@ -39,7 +39,9 @@ inline bool reduces(traffic::OpKind kind) {
 }
 
 /// Bytes that the rank hands in and gets, packed: an all-to-all's chunks lie one after the other by rank, those of
-/// all_to_all_v too, each as long as its pair says. A ping-pong's `from` gets its own data back.
+/// all_to_all_v too, each as long as its pair says, a rank's own among them. A ping-pong's `from` gets its own data
+/// back; its `to` hands nothing in and sends back out of its receive buffer. A broadcast's root gets its own data too,
+/// as ncclBroadcast has it.
 std::uint64_t send_bytes(const Call& call, int rank, int ranks);
 std::uint64_t receive_bytes(const Call& call, int rank, int ranks);
 

@@ -6,19 +6,19 @@
 #include <functional>
 #include <memory>
 #include <span>
-#include <stdexcept>
 #include <string>
 
 #include "collectives/communicator/call.h"
 #include "core/deadline.h"
+#include "core/error.h"
 
 namespace rocekit::collectives {
 
 /// A GPU, a function of CUDA or NCCL, or a backend that failed: one sentence; exit code 3. Ends with
 /// "; roce-probe explain ID" where a check explains it.
-class CollectiveError : public std::runtime_error {
+class CollectiveError : public MeasureError {
  public:
-  using std::runtime_error::runtime_error;
+  using MeasureError::MeasureError;
 };
 
 /// Operations recorded once and replayed as a whole (a CUDA graph).
