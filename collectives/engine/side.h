@@ -66,7 +66,7 @@ struct SideDetails {
 enum class Timing {
   isolated,      ///< the host waits for each run of the program: percentiles of what one costs
   back_to_back,  ///< enqueued one after the other, one wait at the end, as nccl-tests does: pipelined mean
-  graph,         ///< the same, replayed from a CUDA graph that holds the program `graph_copies` times
+  graph,         ///< the same, replayed from a CUDA graph that holds the program once or more (of single operations 32)
 };
 const char* to_string(Timing timing);  ///< "isolated", "back-to-back", "graph"
 
@@ -74,15 +74,21 @@ struct BlockRequest {
   std::uint32_t program = 0;  ///< index of load()
   Timing timing = Timing::isolated;
   std::uint64_t iterations = 1;
-  bool verify = false;  ///< isolated: fills, runs, checks each call once each iteration; nothing is timed
+  /// Nothing is timed: each call is filled, run and checked once each iteration (of calls of a step that are alike, the
+  /// first).
+  bool verify = false;
   std::uint32_t seed = 1;
 };
 
 struct BlockRecord {
   std::vector<std::uint64_t> samples_ns;  ///< isolated: one a run, divided by Program::divisor
-  std::uint64_t total_ns = 0;             ///< of all iterations
-  Mismatch mismatch;                      ///< verify
-  std::string mismatch_where;             ///< "all-reduce, attention output, call 3"
+  std::uint64_t iterations = 0;  ///< that were run: of a graph rounded up to whole graphs, the same on all ranks
+  /// Of all iterations, divided by Program::divisor too: total_ns / iterations is the time of one. 0 of verify.
+  std::uint64_t total_ns = 0;
+  std::uint64_t calls = 0;        ///< verify: that were checked
+  std::uint64_t wrong_calls = 0;  ///< verify
+  Mismatch mismatch;              ///< verify: of the first wrong call
+  std::string mismatch_where;     ///< "all-reduce, attention output, call 3"
 };
 
 /// A side's life, in lockstep on all ranks: address -> (exchange) -> connect -> load -> run ... All may throw
@@ -94,7 +100,7 @@ class Side {
   virtual std::string address() = 0;
   /// `addresses` by rank of the world.
   virtual SideDetails connect(const std::vector<std::string>& addresses, const Wait& wait) = 0;
-  /// Replaces the programs; reserves memory for the largest. Offsets of calls are laid out here.
+  /// Replaces the programs; reserves memory for the largest. Throws InputError where the device has not as much.
   virtual void load(const std::vector<Program>& programs, const Wait& wait) = 0;
   /// Precondition of comparable figures: all ranks were released together (a barrier of the session) just before.
   virtual BlockRecord run(const BlockRequest& block, const Wait& wait) = 0;
