@@ -48,6 +48,29 @@ bool CudaDriver::bind_memory() {
   return usable();
 }
 
+bool CudaDriver::bind_running() {
+  if (!bind_memory()) return false;
+  take(*this, context_set_current, "cuCtxSetCurrent");
+  take(*this, memory_info, "cuMemGetInfo_v2");
+  take(*this, memory_host_get_device_pointer, "cuMemHostGetDevicePointer_v2");
+  take(*this, stream_create, "cuStreamCreate");
+  take(*this, stream_destroy, "cuStreamDestroy_v2");
+  take(*this, stream_query, "cuStreamQuery");
+  take(*this, copy_to_device_async, "cuMemcpyHtoDAsync_v2");
+  take(*this, memset_d8_async, "cuMemsetD8Async");
+  take(*this, module_load_data, "cuModuleLoadData");
+  take(*this, module_unload, "cuModuleUnload");
+  take(*this, module_get_function, "cuModuleGetFunction");
+  take(*this, launch_kernel, "cuLaunchKernel");
+  take(*this, stream_begin_capture, "cuStreamBeginCapture_v2");
+  take(*this, stream_end_capture, "cuStreamEndCapture");
+  take(*this, graph_instantiate, "cuGraphInstantiateWithFlags");
+  take(*this, graph_launch, "cuGraphLaunch");
+  take(*this, graph_exec_destroy, "cuGraphExecDestroy");
+  take(*this, graph_destroy, "cuGraphDestroy");
+  return usable();
+}
+
 std::string CudaDriver::describe(const char* function, CudaResult result) const {
   const char* name = nullptr;
   const bool known = get_error_name(result, &name) == cuda_success && name != nullptr;

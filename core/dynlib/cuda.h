@@ -17,6 +17,19 @@ inline constexpr CudaResult cuda_success = 0;
 struct CudaContextState;
 using CudaContext = CudaContextState*;
 using CudaDevicePointer = unsigned long long;
+/// CUstream, CUmodule, CUfunction, CUgraph, CUgraphExec: likewise pointers.
+struct CudaStreamState;
+using CudaStream = CudaStreamState*;
+struct CudaModuleState;
+using CudaModule = CudaModuleState*;
+struct CudaFunctionState;
+using CudaFunction = CudaFunctionState*;
+struct CudaGraphState;
+using CudaGraph = CudaGraphState*;
+struct CudaGraphExecState;
+using CudaGraphExec = CudaGraphExecState*;
+inline constexpr CudaResult cuda_error_out_of_memory = 2;
+inline constexpr CudaResult cuda_error_not_ready = 600;
 /// CUdevice_attribute of cuda.h.
 inline constexpr int cuda_attribute_integrated = 18;
 inline constexpr int cuda_attribute_gpu_direct_rdma_supported = 116;
@@ -27,6 +40,10 @@ inline constexpr unsigned cuda_host_alloc_portable = 1;
 inline constexpr int cuda_pointer_attribute_sync_memops = 6;
 /// CU_MEM_RANGE_HANDLE_TYPE_DMA_BUF_FD
 inline constexpr int cuda_handle_type_dma_buf = 1;
+/// CU_STREAM_NON_BLOCKING: no waiting for the legacy default stream.
+inline constexpr unsigned cuda_stream_non_blocking = 1;
+/// CU_STREAM_CAPTURE_MODE_THREAD_LOCAL: other threads (NCCL's, which allocate) go on meanwhile.
+inline constexpr int cuda_capture_thread_local = 1;
 
 struct CudaDriver {
   CudaResult (*init)(unsigned flags) = nullptr;
@@ -55,6 +72,31 @@ struct CudaDriver {
   CudaResult (*memory_handle_for_range)(void* handle, CudaDevicePointer address, std::size_t size, int type,
                                         unsigned long long flags) = nullptr;
 
+  // ---- bind_running()
+
+  CudaResult (*context_set_current)(CudaContext context) = nullptr;
+  CudaResult (*memory_info)(std::size_t* free, std::size_t* total) = nullptr;
+  CudaResult (*memory_host_get_device_pointer)(CudaDevicePointer* address, void* host, unsigned flags) = nullptr;
+  CudaResult (*stream_create)(CudaStream* stream, unsigned flags) = nullptr;
+  CudaResult (*stream_destroy)(CudaStream stream) = nullptr;
+  CudaResult (*stream_query)(CudaStream stream) = nullptr;
+  CudaResult (*copy_to_device_async)(CudaDevicePointer to, const void* from, std::size_t size,
+                                     CudaStream stream) = nullptr;
+  CudaResult (*memset_d8_async)(CudaDevicePointer to, unsigned char value, std::size_t size,
+                                CudaStream stream) = nullptr;
+  CudaResult (*module_load_data)(CudaModule* module, const void* image) = nullptr;
+  CudaResult (*module_unload)(CudaModule module) = nullptr;
+  CudaResult (*module_get_function)(CudaFunction* function, CudaModule module, const char* name) = nullptr;
+  CudaResult (*launch_kernel)(CudaFunction function, unsigned grid_x, unsigned grid_y, unsigned grid_z,
+                              unsigned block_x, unsigned block_y, unsigned block_z, unsigned shared_bytes,
+                              CudaStream stream, void** parameters, void** extra) = nullptr;
+  CudaResult (*stream_begin_capture)(CudaStream stream, int mode) = nullptr;
+  CudaResult (*stream_end_capture)(CudaStream stream, CudaGraph* graph) = nullptr;
+  CudaResult (*graph_instantiate)(CudaGraphExec* executable, CudaGraph graph, unsigned long long flags) = nullptr;
+  CudaResult (*graph_launch)(CudaGraphExec executable, CudaStream stream) = nullptr;
+  CudaResult (*graph_exec_destroy)(CudaGraphExec executable) = nullptr;
+  CudaResult (*graph_destroy)(CudaGraph graph) = nullptr;
+
   SharedLibrary library;
   std::string error;  ///< why the table cannot be used: the library is missing, or it lacks a function
 
@@ -63,6 +105,8 @@ struct CudaDriver {
   bool usable() const { return error.empty(); }
   /// Binds what taking and copying memory needs as well. False, with `error`, when the driver lacks a function.
   bool bind_memory();
+  /// Binds what running kernels and graphs on a stream needs as well, with bind_memory(). Drivers from CUDA 11.4 on.
+  bool bind_running();
   /// "cuInit: CUDA_ERROR_NO_DEVICE". Precondition: usable().
   std::string describe(const char* function, CudaResult result) const;
 };
