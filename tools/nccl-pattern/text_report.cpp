@@ -2,190 +2,312 @@
 
 #include <fmt/format.h>
 
-#include <cmath>
+#include <algorithm>
+#include <string_view>
+#include <utility>
+#include <vector>
 
-#include "collectives/traffic/bus_bandwidth.h"
 #include "core/text/sizes.h"
-#include "core/text/table.h"
+#include "probes/report/finding_text.h"
+#include "tools/nccl-pattern/headline.h"
+#include "tools/nccl-pattern/labels.h"
+#include "tools/nccl-pattern/tables.h"
+#include "tools/nccl-pattern/writer.h"
+#include "tools/roce-pingpong/labels.h"
 
 namespace rocekit::pattern {
 namespace {
 
+using collectives::Timing;
 using text::Tone;
 
-std::string size_words(std::uint64_t bytes) { return text::rounded_size(static_cast<double>(bytes)); }
+constexpr std::size_t most_names = 8;
 
-/// About three digits.
-std::string digits(double value) {
-  const double size = std::fabs(value);
-  return fmt::format("{:.{}f}", value, size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 3);
-}
 
-std::string rate(double tok_s) { return fmt::format("{:.1f}", tok_s); }
-
-std::string plural(std::uint64_t number, const char* word) {
-  return fmt::format("{} {}{}", number, word, number == 1 ? "" : "s");
-}
-
-class Writer {
+class Text {
  public:
-  Writer(const text::Style& style, int width) : style_(style), width_(width) {}
+  Text(const Report& report, const text::Style& style, const TextOptions& options)
+      : report_(report), style_(style), options_(options), writer_(style, options.width) {}
 
-  void title(const std::string& words) { text_ += style_.paint(Tone::strong, words) + "\n"; }
-  void line(const std::string& words) {
-    for (const std::string& part : text::wrap(words, width_, 2, 4)) text_ += part + "\n";
+  std::string render() {
+    write_answer(writer_, report_);
+    findings();
+    writer_.blank();
+    ranks();
+    sides();
+    notes();
+    tables();
+    writer_.blank();
+    proof();
+    verification();
+    warnings();
+    assumptions();
+    write_verdict(writer_, report_);
+    return writer_.take();
   }
-  void blank() { text_ += "\n"; }
-  void table(const text::Table& table) { text_ += table.render(style_, width_, 2); }
-  void sentences(const char* heading, const std::vector<std::string>& list, Tone tone) {
-    if (list.empty()) return;
-    blank();
-    text_ += "  " + style_.paint(tone, heading) + "\n";
-    for (const std::string& sentence : list) {
-      for (const std::string& part : text::wrap("- " + sentence, width_, 2, 4)) text_ += part + "\n";
-    }
-  }
-  std::string take() { return std::move(text_); }
 
  private:
+  void findings() {
+    report::FindingsLayout layout;
+    layout.width = options_.width;
+    layout.verbose = options_.verbose;
+    layout.evidence_label = "seen";
+    writer_.raw(report::render_findings(report_.findings, style_, layout));
+  }
+
+  // ---- who, and over what ----
+
+  void ranks() {
+    std::vector<std::string> names;
+    const bool one_device = std::all_of(report_.hosts.begin(), report_.hosts.end(),
+                                        [&](const Host& host) { return host.device == report_.hosts.front().device; });
+    for (std::size_t rank = 0; rank < report_.hosts.size() && rank < most_names; ++rank) {
+      const std::string& device = report_.hosts[rank].device;
+      names.push_back(rank_name(report_, rank) + (one_device || device.empty() ? "" : fmt::format(": {}", device)));
+    }
+    if (report_.hosts.size() > most_names) names.push_back(fmt::format("{} more", report_.hosts.size() - most_names));
+    std::string words = pingpong::join_words(names, one_device ? " and " : "; ");
+    if (one_device && !report_.hosts.empty() && !report_.hosts.front().device.empty()) {
+      words += fmt::format(", {}{}", report_.hosts.size() > 1 ? "each " : "", report_.hosts.front().device);
+    }
+    writer_.labelled(
+        "RANKS", fmt::format("{} ({}{:.1f} s)", words, report_.door.empty() ? "" : fmt::format("{}, ", report_.door),
+                             report_.elapsed_s));
+  }
+
+  void sides() {
+    std::string_view label = "SIDES";
+    for (std::size_t i = 0; i < report_.sides.size(); ++i) {
+      const SideResult& side = report_.sides[i];
+      std::string words = fmt::format(
+          "{}: {}", side.name,
+          side.details.library.empty() ? collectives::to_string(side.backend) : side.details.library.c_str());
+      if (!side.details.communicator.empty()) words += ", " + side.details.communicator;
+      if (!side.environment.empty()) words += fmt::format("; with {}", fmt::join(side.environment, " "));
+      if (is_floor(report_, i)) words += "; the floor: what the wire allows without NCCL";
+      if (side.connect_ms > 0) words += fmt::format("; connected in {}", duration(side.connect_ms * 1e3));
+      if (side.first_call_ms > 0) words += fmt::format(", first call {}", duration(side.first_call_ms * 1e3));
+      writer_.labelled(label, words);
+      label = "";
+      for (const std::string& note : side.details.notes) writer_.labelled("", "  " + note, Tone::faint);
+    }
+  }
+
+  void notes() {
+    std::vector<std::string> all = report_.notes;
+    if (single_stream()) {
+      all.emplace_back(
+          "NCCL's sockets use one connection and no helper threads by default: NCCL_SOCKET_NTHREADS and "
+          "NCCL_NSOCKS_PERTHREAD make the socket side faster at large sizes");
+    }
+    for (std::size_t i = 0; i < all.size(); ++i) writer_.labelled(i == 0 ? "NOTE" : "", all[i]);
+  }
+
+  /// NCCL outside known clouds: no helper thread, one socket a peer.
+  bool single_stream() const {
+    return std::any_of(report_.sides.begin(), report_.sides.end(), [](const SideResult& side) {
+      if (side.backend != collectives::Backend::nccl ||
+          (side.transport != "socket" && side.proof.transport != "socket"))
+        return false;
+      return std::none_of(side.environment.begin(), side.environment.end(), [](const std::string& setting) {
+        return setting.rfind("NCCL_SOCKET_NTHREADS", 0) == 0 || setting.rfind("NCCL_NSOCKS_PERTHREAD", 0) == 0;
+      });
+    });
+  }
+
+  // ---- figures ----
+
+  std::string timings() const {
+    std::vector<std::string> words;
+    if (was_timed(report_, Timing::isolated)) words.emplace_back("p50 and p99 of single runs, waited for");
+    if (was_timed(report_, Timing::back_to_back)) words.emplace_back("back to back, mean of blocks");
+    if (was_timed(report_, Timing::graph)) words.emplace_back("replayed from a CUDA graph");
+    return fmt::format("{}", fmt::join(words, "; "));
+  }
+
+  void tables() {
+    for (std::size_t step = 0; step < report_.plan.steps.size(); ++step) {
+      TableRequest request{operations_of(report_, step), true, options_.verbose};
+      const auto whole = whole_step_of(report_, step);
+      if (whole) request.subjects.push_back(*whole);
+      if (request.subjects.empty()) continue;
+      const std::string which =
+          report_.plan.steps.size() > 1 ? step_words(report_.plan, report_.plan.steps[step]) + "; " : "";
+      writer_.heading("STEP", fmt::format("{}us: {}", which, timings()));
+      table(request);
+      if (whole) bubble(*whole);
+    }
+    TableRequest request{operations_of(report_, std::nullopt), false, options_.verbose};
+    if (request.subjects.empty()) return;
+    writer_.heading("SIZES", fmt::format("us: {}; algorithm and bus bandwidth in GB/s", timings()));
+    table(request);
+  }
+
+  void table(const TableRequest& request) {
+    write_latencies(writer_, report_, request);
+    write_budget(writer_, report_, request);
+    if (options_.verbose) write_statistics(writer_, report_, request);
+  }
+
+  /// What a pipeline waits, beyond the compute that no schedule avoids.
+  void bubble(std::size_t whole) {
+    const double ideal_us = report_.subjects[whole].ideal_pipeline_ms * 1e3;
+    const auto told = told_timing(report_, whole);
+    if (ideal_us <= 0 || !told) return;
+    std::vector<std::string> words;
+    for (std::size_t side = 0; side < report_.sides.size(); ++side) {
+      const Result* result = find_result(report_, whole, side, *told);
+      if (result == nullptr || typical_us(*result) <= 0) continue;
+      const double share = std::max(1 - ideal_us / typical_us(*result), 0.0);
+      words.push_back(fmt::format("{} of the step on {}", pingpong::percent(share), side_name(report_, side)));
+    }
+    writer_.line(fmt::format("without any bubble the pipeline would take {}: bubble and sends are {}",
+                             duration(ideal_us), pingpong::join_words(words)));
+  }
+
+  // ---- what supports them ----
+
+  void proof() {
+    std::string_view label = "PROOF";
+    for (const SideResult& side : report_.sides) {
+      const Proof& proof = side.proof;
+      const Tone tone = proof.verdict == Proof::Verdict::contradicted ? Tone::bad
+                        : proof.verdict == Proof::Verdict::unproven   ? Tone::warn
+                                                                      : Tone::plain;
+      std::string words = fmt::format("{} {}: {}", side.name, to_string(proof.verdict),
+                                      proof.sentence.empty() ? "nothing tells" : proof.sentence);
+      if (!proof.rails.empty()) words += fmt::format("; over {}", pingpong::join_words(proof.rails));
+      if (!proof.idle_rails.empty()) words += fmt::format("; idle: {}", pingpong::join_words(proof.idle_rails));
+      if (proof.gpu_direct) words += *proof.gpu_direct ? "; with GPUDirect RDMA" : "; without GPUDirect RDMA";
+      if (proof.expected_bytes > 0) {
+        words += fmt::format("; {} had to leave the nodes", size_words(proof.expected_bytes));
+      }
+      writer_.labelled(label, words, tone);
+      label = "";
+      algorithms(proof);
+      if (options_.verbose) details(proof);
+    }
+  }
+
+  void algorithms(const Proof& proof) {
+    for (const auto& use : proof.algorithms) {
+      writer_.labelled("", fmt::format("  {} {}: {}, {} ({}x)", use.operation, size_words(use.size_bytes),
+                                       use.algorithm, use.protocol, use.count));
+    }
+  }
+
+  void details(const Proof& proof) {
+    for (const CounterDelta& delta : proof.counters) {
+      if (delta.delta == 0) continue;
+      writer_.labelled(
+          "", fmt::format("  {} of {} on {}: +{} {}", delta.counter, delta.source, delta.host, delta.delta, delta.unit),
+          Tone::faint);
+    }
+    for (const std::string& line : proof.log_lines) writer_.labelled("", "  " + line, Tone::faint);
+  }
+
+  void verification() {
+    if (report_.verifications.empty()) {
+      writer_.labelled("VERIFY", "results were not verified", Tone::faint);
+      return;
+    }
+    std::vector<std::string> right;
+    double tolerance = 0;
+    for (const Verification& item : report_.verifications) {
+      tolerance = std::max(tolerance, item.tolerance);
+      if (item.wrong_calls == 0) {
+        right.push_back(fmt::format("{} on {}", plural(item.calls, "call"), side_name(report_, item.side)));
+        continue;
+      }
+      writer_.labelled("VERIFY",
+                       fmt::format("{} of {} on {} gave wrong results; {}", item.wrong_calls,
+                                   plural(item.calls, "call"), side_name(report_, item.side), item.first_wrong),
+                       Tone::bad);
+    }
+    if (right.empty()) return;
+    writer_.labelled("VERIFY", fmt::format("every element right after {} ({})", pingpong::join_words(right),
+                                           tolerance > 0 ? fmt::format("sums within {:g}", tolerance) : "exactly"));
+  }
+
+  std::string name_of(const Result& result) const {
+    const Subject& subject = report_.subjects[result.subject];
+    std::string name = subject.whole_step ? std::string("whole step")
+                                          : operation_words(subject) + ' ' + size_words(subject.size_bytes);
+    if (report_.sides.size() > 1) name += " over " + side_name(report_, result.side);
+    return fmt::format("{}, {}", name, collectives::to_string(result.timing));
+  }
+
+  void warnings() {
+    std::vector<std::pair<const measure::Warning*, std::vector<const Result*>>> groups;
+    for (const Result& result : report_.results) {
+      for (const measure::Warning& warning : result.warnings) {
+        // The dashes of the tables tell it already.
+        if (warning.kind == measure::Warning::Kind::too_few_samples && !options_.verbose) continue;
+        const auto same = std::find_if(groups.begin(), groups.end(), [&](const auto& group) {
+          return group.first->kind == warning.kind && (!options_.verbose || group.first->text == warning.text);
+        });
+        if (same == groups.end()) {
+          groups.push_back({&warning, {&result}});
+        } else {
+          same->second.push_back(&result);
+        }
+      }
+    }
+    std::string_view label = "WARN";
+    for (const auto& [warning, results] : groups) {
+      const bool of_place =
+          warning->kind == measure::Warning::Kind::governor || warning->kind == measure::Warning::Kind::wrong_numa_node;
+      std::string line = of_place ? warning->text : fmt::format("{}: {}", name_of(*results.front()), warning->text);
+      if (!of_place && results.size() > 1) {
+        line += fmt::format(" (and {} series more, -v lists them)", results.size() - 1);
+      }
+      writer_.labelled(label, line, Tone::warn);
+      label = "";
+    }
+  }
+
+  /// What the tokens per second rest on; the warnings of each step always, the rest with -v.
+  void assumptions() {
+    std::vector<std::string> beware;
+    std::vector<std::string> assumed;
+    const auto add = [](std::vector<std::string>& list, const std::vector<std::string>& more) {
+      for (const std::string& sentence : more) {
+        if (std::find(list.begin(), list.end(), sentence) == list.end()) list.push_back(sentence);
+      }
+    };
+    for (const predict::Prediction& prediction : report_.predictions) {
+      add(beware, prediction.warnings);
+      add(beware, prediction.extrapolations);
+      add(assumed, prediction.assumptions);
+    }
+    std::string_view label = "TOK/S";
+    for (const std::string& sentence : beware) {
+      writer_.labelled(label, sentence);
+      label = "";
+    }
+    if (!options_.verbose) {
+      if (!assumed.empty()) {
+        writer_.labelled(label, fmt::format("rests on {} (-v lists them)", plural(assumed.size(), "assumption")),
+                         Tone::faint);
+      }
+      return;
+    }
+    if (report_.predictions.empty()) {
+      for (const traffic::Step& step : report_.plan.steps) add(assumed, step.notes);
+    }
+    writer_.sentences("Assumed", assumed, Tone::strong);
+  }
+
+  const Report& report_;
   const text::Style& style_;
-  int width_;
-  std::string text_;
+  const TextOptions& options_;
+  Writer writer_;
 };
-
-std::string model_words(const traffic::Model& model) {
-  std::string words = fmt::format("{}: hidden size {}, {}, vocabulary {}, {}", model.name, model.hidden,
-                                  plural(model.layers, "layer"), model.vocabulary, traffic::to_string(model.type));
-  if (model.routes()) {
-    words += fmt::format(", {} experts of which a token takes {}", model.experts, model.experts_per_token);
-    if (model.dense_layers > 0) words += fmt::format(", {}", plural(model.dense_layers, "dense layer"));
-  }
-  return words;
-}
-
-std::string step_words(const Plan& plan, const traffic::Step& step) {
-  const traffic::StepRequest& request = step.request;
-  std::string words = fmt::format("{} of {}, {}, ", request.mode.name(), plan.model.name, to_string(request.phase));
-  words += request.phase == traffic::Phase::decode
-               ? plural(request.batch, "request")
-               : fmt::format("a chunk of {}", plural(request.prefill_tokens, "token"));
-  if (request.draft_tokens > 0) words += fmt::format(", EAGLE3 with {}", plural(request.draft_tokens, "draft token"));
-  if (request.form) words += fmt::format(": as {}", to_string(*request.form));
-  return words;
-}
-
-void write_pairs(Writer& writer, const traffic::Operation& operation) {
-  if (!operation.pairs || operation.pairs->ranks > 8) return;
-  const traffic::PairBytes& pairs = *operation.pairs;
-  std::vector<text::Column> columns{{"from", 0}};
-  for (std::size_t to = 0; to < pairs.ranks; ++to) columns.push_back({fmt::format("to rank {}", to), 0});
-  text::Table table(std::move(columns));
-  for (std::size_t from = 0; from < pairs.ranks; ++from) {
-    std::vector<text::Cell> row{{fmt::format("rank {}", from)}};
-    for (std::size_t to = 0; to < pairs.ranks; ++to) {
-      row.push_back({size_words(pairs.at(from, to)), from == to ? Tone::faint : Tone::plain});
-    }
-    table.add_row(std::move(row));
-  }
-  writer.blank();
-  writer.line(fmt::format("{}: bytes from rank to rank", operation.what));
-  writer.table(table);
-}
-
-void write_step(Writer& writer, const Plan& plan, const traffic::Step& step) {
-  writer.title(step_words(plan, step));
-  text::Table table({{"count", 0}, {"operation", 0}, {"what", 0}, {"each rank", 0}, {"a step", 2}, {"group", 1}});
-  std::string issued_by;
-  for (const traffic::Operation& operation : step.operations) {
-    if (operation.issued_by != issued_by) table.add_line({"issued by " + operation.issued_by, Tone::faint}, 2);
-    issued_by = operation.issued_by;
-    table.add_row({{std::to_string(operation.count)},
-                   {to_string(operation.kind), Tone::accent},
-                   {operation.what},
-                   {size_words(operation.bytes_per_rank())},
-                   {size_words(operation.count * operation.bytes_per_rank())},
-                   {to_string(operation.group)}});
-  }
-  writer.table(table);
-  writer.line(fmt::format("{} a step; each rank hands in {} and must send at least {}",
-                          plural(step.operation_count(), "operation"), size_words(step.bytes_per_rank()),
-                          text::rounded_size(step.wire_bytes_per_rank())));
-  for (const traffic::Operation& operation : step.operations) write_pairs(writer, operation);
-  writer.sentences("Assumed", step.notes, Tone::strong);
-}
-
-void write_pattern(Writer& writer, const Plan& plan) {
-  const traffic::Operation& first = plan.operations.front();
-  writer.title(fmt::format("{} on {}, {}", first.what, plural(first.ranks, "rank"), to_string(plan.options.type)));
-  text::Table table({{"size", 0}, {"each rank", 0}, {"elements", 0}, {"busbw / algbw", 0}});
-  for (const traffic::Operation& operation : plan.operations) {
-    table.add_row({{text::exact_size(operation.size_bytes())},
-                   {text::exact_size(operation.bytes_per_rank())},
-                   {std::to_string(operation.parts.front().elements)},
-                   {digits(traffic::bus_factor(operation.kind, operation.ranks))}});
-  }
-  writer.table(table);
-}
-
-void write_prediction(Writer& writer, const predict::Prediction& prediction) {
-  const std::string& a = prediction.measured_on;
-  const std::string& b = prediction.predicted_on;
-  if (prediction.measured_tok_s) {
-    writer.line(fmt::format("{} tok/s measured on {}: {} ms a step, {} of it communication, {} the rest",
-                            rate(*prediction.measured_tok_s), a, digits(*prediction.step_a_ms),
-                            digits(prediction.communication_a_ms), digits(*prediction.rest_ms)));
-  }
-  if (prediction.tok_s) {
-    std::string words = fmt::format("{} tok/s predicted on {}", rate(*prediction.tok_s), b);
-    if (prediction.interval) {
-      words += std::isfinite(prediction.interval->high)
-                   ? fmt::format(", {} to {}", rate(prediction.interval->low), rate(prediction.interval->high))
-                   : fmt::format(", {} or more", rate(prediction.interval->low));
-    }
-    writer.line(words);
-  } else if (prediction.measured_tok_s) {
-    writer.line(fmt::format("nothing is predicted on {}", b));
-  }
-  writer.line(fmt::format("communication alone would allow {} tok/s on {} and {} on {}",
-                          rate(prediction.ceiling_a_tok_s), a, rate(prediction.ceiling_b_tok_s), b));
-  writer.blank();
-  text::Table table(
-      {{"count", 0}, {"operation", 0}, {"what", 1}, {"size", 0}, {a + " us", 0}, {b + " us", 0}, {"saved ms", 0}});
-  for (const predict::PricedOperation& operation : prediction.operations) {
-    const double saved_us = operation.a.latency.p50_us - operation.b.latency.p50_us;
-    table.add_row({{std::to_string(operation.count)},
-                   {to_string(operation.kind), Tone::accent},
-                   {operation.what},
-                   {size_words(operation.size_bytes)},
-                   {digits(operation.a.latency.p50_us)},
-                   {digits(operation.b.latency.p50_us)},
-                   {digits(static_cast<double>(operation.count) * saved_us / 1000)}});
-  }
-  writer.table(table);
-  writer.sentences("Beware", prediction.warnings, Tone::warn);
-  writer.sentences("Extrapolated", prediction.extrapolations, Tone::warn);
-  writer.sentences("Assumed", prediction.assumptions, Tone::strong);
-}
 
 }  // namespace
 
-std::string render_text(const Plan& plan, const text::Style& style, int width) {
-  Writer writer(style, width);
-  if (plan.options.pattern) {
-    write_pattern(writer, plan);
-    return writer.take();
-  }
-  writer.line(model_words(plan.model));
-  for (std::size_t i = 0; i < plan.steps.size(); ++i) {
-    writer.blank();
-    if (plan.predictions.empty()) {
-      write_step(writer, plan, plan.steps[i]);
-    } else {
-      writer.title(step_words(plan, plan.steps[i]));
-      write_prediction(writer, plan.predictions[i]);
-    }
-  }
-  return writer.take();
+std::string render_text(const Report& report, const text::Style& style, const TextOptions& options) {
+  return Text(report, style, options).render();
 }
 
 }  // namespace rocekit::pattern
