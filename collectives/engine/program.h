@@ -28,6 +28,9 @@ struct Action {
   std::uint32_t operation = 0;  ///< index in Step::operations
 };
 
+/// Whether a rank issues it: `group_rank` in the action's group (not used by compute).
+bool takes_part(const Action& action, int world_rank, int group_rank);
+
 /// The unit that is timed: an operation of a pattern, one operation of a step, or a whole step.
 struct Program {
   std::string name;              ///< "all-reduce 4 KiB", "tp2 decode step"
