@@ -3,9 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <iterator>
 #include <locale>
+#include <map>
+#include <set>
 #include <sstream>
+#include <utility>
+#include <vector>
 
 #include "collectives/json_input.h"
 #include "core/error.h"
@@ -20,6 +26,8 @@ using nlohmann::json;
 using traffic::OpKind;
 
 constexpr std::size_t most_points = 100000;
+/// The op of a CSV line about all operations of a step at once.
+constexpr std::string_view whole_step = "step";
 
 std::string in_quotes(std::string_view word) {
   return fmt::format("\"{}\"", text::shortened(text::printable(word.substr(0, 200)), 40));
@@ -69,13 +77,110 @@ std::string transport(std::string_view word, const std::string& place) {
   return canonical_transport(text::shortened(text::printable(trimmed(word.substr(0, 200))), 40));
 }
 
+// ---- what a document holds, before one way of timing is chosen ----
+
+/// The ways in which nccl-pattern times operations, the one that says most about serving first.
+constexpr std::array<std::string_view, 3> timings{"graph", "back-to-back", "isolated"};
+
+struct Row {
+  LatencyPoint point;
+  std::string side;    ///< of a comparison; empty: not told
+  std::string timing;  ///< one of `timings`; empty: not told
+  std::string place;
+};
+
+std::string timing_of(std::string_view word, const std::string& place) {
+  const std::string timing(trimmed(word));
+  if (timing.empty() || std::find(timings.begin(), timings.end(), timing) != timings.end()) return timing;
+  throw InputError(
+      fmt::format("{}: {} is no way of timing: graph, back-to-back or isolated", place, in_quotes(timing)));
+}
+
+/// Figures that something else carried than they say are those of no transport that could be named.
+void refuse_contradicted(std::string_view proof, const Row& row) {
+  if (proof != "contradicted") return;
+  throw InputError(fmt::format("{}: its proof contradicts {}: something else carried it, measure again", row.place,
+                               row.point.transport));
+}
+
+/// Two sides over one transport (two sets of settings, or NCCL and the host backend) are told apart by their names.
+void name_by_side(std::vector<Row>& rows) {
+  std::map<std::string, std::set<std::string>> sides;
+  for (const Row& row : rows) sides[row.point.transport].insert(row.side);
+  for (Row& row : rows) {
+    if (sides[row.point.transport].size() > 1 && !row.side.empty()) {
+      row.point.transport = transport(row.side, row.place);
+    }
+  }
+}
+
+/// The first way of timing that allows a comparison: latencies of different ways are not comparable.
+std::string chosen_timing(const std::vector<Row>& rows) {
+  std::set<std::string> all;
+  std::map<std::string_view, std::set<std::string>> timed;
+  for (const Row& row : rows) {
+    if (row.timing.empty()) continue;
+    all.insert(row.point.transport);
+    timed[row.timing].insert(row.point.transport);
+  }
+  for (const std::string_view timing : timings) {
+    const auto found = timed.find(timing);
+    if (found != timed.end() && found->second.size() >= std::min<std::size_t>(2, all.size())) {
+      return std::string(timing);
+    }
+  }
+  return {};
+}
+
+/// One size that was measured in several steps of one run: their mean, from the fastest to the slowest.
+Latency merged(const std::vector<Latency>& latencies) {
+  Latency sum = latencies.front();
+  sum.p50_us = 0;
+  for (const Latency& latency : latencies) {
+    sum.p50_us += latency.p50_us / static_cast<double>(latencies.size());
+    if (latency.p10_us) sum.p10_us = std::min(sum.p10_us.value_or(*latency.p10_us), *latency.p10_us);
+    if (latency.p90_us) sum.p90_us = std::max(sum.p90_us.value_or(*latency.p90_us), *latency.p90_us);
+  }
+  return sum;
+}
+
+LatencyTable table_of(std::vector<Row> rows) {
+  name_by_side(rows);
+  const std::string timing = chosen_timing(rows);
+  LatencyTable table;
+  std::map<std::tuple<OpKind, std::string, std::uint64_t>, std::vector<Latency>> measured;
+  std::map<std::tuple<OpKind, std::string, std::uint64_t>, std::string> places;
+  const auto add = [&](const LatencyPoint& point, const std::string& place) {
+    try {
+      table.add(point);
+    } catch (const InputError& error) {
+      throw InputError(fmt::format("{}: {}", place, error.what()));
+    }
+  };
+  for (const Row& row : rows) {
+    const LatencyPoint& point = row.point;
+    if (row.timing.empty()) {
+      add(point, row.place);
+    } else if (row.timing == timing) {
+      const std::tuple key(point.kind, point.transport, point.size_bytes);
+      measured[key].push_back(point.latency);
+      places.emplace(key, row.place);
+    }
+  }
+  for (const auto& [key, latencies] : measured) {
+    const auto& [kind, over, size] = key;
+    add({kind, over, size, merged(latencies)}, places[key]);
+  }
+  table.set_timing(timing);
+  return table;
+}
+
 class Csv {
  public:
   Csv(std::string_view text, const std::string& document) : text_(text), document_(document) {}
 
   LatencyTable read() {
-    LatencyTable table;
-    std::size_t points = 0;
+    std::vector<Row> rows;
     std::size_t number = 0;
     for (std::size_t at = 0; at < text_.size();) {
       const std::size_t end = std::min(text_.find('\n', at), text_.size());
@@ -88,13 +193,15 @@ class Csv {
         read_titles(line);
         continue;
       }
-      if (++points > most_points) throw InputError(fmt::format("{}: more than {} latencies", document_, most_points));
-      add(fields_of(line), table);
+      if (rows.size() >= most_points) {
+        throw InputError(fmt::format("{}: more than {} latencies", document_, most_points));
+      }
+      add(fields_of(line), rows);
     }
     if (titles_.empty()) {
       throw InputError(fmt::format("{}: empty, expected a line of titles: op,transport,size_bytes,p50_us", document_));
     }
-    return table;
+    return table_of(std::move(rows));
   }
 
  private:
@@ -137,22 +244,30 @@ class Csv {
     return value;
   }
 
-  void add(const std::vector<std::string>& fields, LatencyTable& table) const {
-    LatencyPoint point;
-    point.kind = operation(field(fields, column("op")), place_);
-    point.transport = transport(field(fields, column("transport")), place_);
-    const std::optional<double> p50 = microseconds(fields, "p50_us");
+  void add(const std::vector<std::string>& fields, std::vector<Row>& rows) const {
+    const std::string op = field(fields, column("op"));
+    if (op == whole_step) return;
+    Row row;
+    row.place = place_;
+    row.point.kind = operation(op, place_);
+    row.point.transport = transport(field(fields, column("transport")), place_);
+    row.side = field(fields, column("side"));
+    row.timing = timing_of(field(fields, column("timing")), place_);
+    refuse_contradicted(field(fields, column("proof")), row);
+    std::optional<double> p50 = microseconds(fields, "p50_us");
+    if (!p50) p50 = microseconds(fields, "mean_us");
     if (!p50) throw InputError(fmt::format("{}: has no p50_us", place_));
-    point.latency.p50_us = *p50;
-    point.latency.p10_us = microseconds(fields, "p10_us");
-    point.latency.p90_us = microseconds(fields, "p90_us");
+    row.point.latency.p50_us = *p50;
+    row.point.latency.p10_us = microseconds(fields, "p10_us");
+    if (!row.point.latency.p10_us) row.point.latency.p10_us = microseconds(fields, "min_us");
+    row.point.latency.p90_us = microseconds(fields, "p90_us");
     const std::string size = field(fields, column("size_bytes") ? column("size_bytes") : column("size"));
     try {
-      point.size_bytes = text::parse_size(size);
-      table.add(point);
+      row.point.size_bytes = text::parse_size(size);
     } catch (const InputError& error) {
       throw InputError(fmt::format("{}: {}", place_, error.what()));
     }
+    rows.push_back(std::move(row));
   }
 
   std::string_view text_;
@@ -179,31 +294,38 @@ std::string word(const json& object, const char* key, const std::string& place) 
   return found->get<std::string>();
 }
 
-void add(const json& result, const std::string& place, LatencyTable& table) {
+std::string word_or_empty(const json& object, const char* key) {
+  const auto found = object.find(key);
+  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+void add(const json& result, const std::string& place, std::vector<Row>& rows) {
   if (!result.is_object()) {
     throw InputError(fmt::format("{}: {}, and an object is expected", place, collectives::in_words(result)));
   }
   const auto latency = result.find("latency_us");
   if (latency == result.end() || !latency->is_object()) return;
-  const std::optional<double> p50 = number(*latency, "p50", place);
+  std::optional<double> p50 = number(*latency, "p50", place);
+  if (!p50) p50 = number(*latency, "mean", place);
   if (!p50) return;
-  LatencyPoint point;
-  point.kind = operation(word(result, "op", place), place);
-  point.transport = transport(word(result, "transport", place), place);
+  Row row;
+  row.place = place;
+  row.point.kind = operation(word(result, "op", place), place);
+  row.point.transport = transport(word(result, "transport", place), place);
+  row.side = word_or_empty(result, "side");
+  row.timing = timing_of(word_or_empty(result, "timing"), place);
+  const auto proof = result.find("proof");
+  if (proof != result.end() && proof->is_object()) refuse_contradicted(word_or_empty(*proof, "verdict"), row);
   const std::optional<double> size = number(result, "size_bytes", place);
   if (!size || !(*size >= 0) || *size > 1e18 || *size != std::floor(*size)) {
     throw InputError(fmt::format("{}: \"size_bytes\" is missing or no whole number", place));
   }
-  point.size_bytes = static_cast<std::uint64_t>(*size);
-  point.latency.p50_us = *p50;
-  point.latency.p10_us = number(*latency, "p10", place);
-  if (!point.latency.p10_us) point.latency.p10_us = number(*latency, "min", place);
-  point.latency.p90_us = number(*latency, "p90", place);
-  try {
-    table.add(point);
-  } catch (const InputError& error) {
-    throw InputError(fmt::format("{}: {}", place, error.what()));
-  }
+  row.point.size_bytes = static_cast<std::uint64_t>(*size);
+  row.point.latency.p50_us = *p50;
+  row.point.latency.p10_us = number(*latency, "p10", place);
+  if (!row.point.latency.p10_us) row.point.latency.p10_us = number(*latency, "min", place);
+  row.point.latency.p90_us = number(*latency, "p90", place);
+  rows.push_back(std::move(row));
 }
 
 LatencyTable read_json(std::string_view text, const std::string& document) {
@@ -218,10 +340,11 @@ LatencyTable read_json(std::string_view text, const std::string& document) {
     results = &*found;
   }
   if (results->size() > most_points) throw InputError(fmt::format("{}: more than {} latencies", document, most_points));
-  LatencyTable table;
-  for (std::size_t i = 0; i < results->size(); ++i)
-    add((*results)[i], fmt::format("{} results[{}]", document, i), table);
-  return table;
+  std::vector<Row> rows;
+  for (std::size_t i = 0; i < results->size(); ++i) {
+    add((*results)[i], fmt::format("{} results[{}]", document, i), rows);
+  }
+  return table_of(std::move(rows));
 }
 
 }  // namespace

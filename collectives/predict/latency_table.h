@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "collectives/traffic/operation.h"
@@ -46,6 +47,9 @@ class LatencyTable {
   void add(const LatencyPoint& point);
 
   bool empty() const { return points_.empty(); }
+  /// How all of it was timed: "graph", "back-to-back" or "isolated"; empty: not known.
+  const std::string& timing() const { return timing_; }
+  void set_timing(std::string timing) { timing_ = std::move(timing); }
   /// Sorted, each once.
   std::vector<std::string> transports() const;
 
@@ -58,6 +62,7 @@ class LatencyTable {
  private:
   using Series = std::map<std::uint64_t, Latency>;
   std::map<std::tuple<traffic::OpKind, std::string>, Series> points_;
+  std::string timing_;
 };
 
 /// "rdma" for RDMA, RoCE, IB and NET/IB; "socket" for socket, TCP and NET/Socket; any other in lower case.

@@ -174,15 +174,19 @@ class Predictor {
     prediction_.interval = found;
   }
 
+  const char* timing_words() const {
+    if (table_.timing() == "graph") return "replayed from a CUDA graph";
+    if (table_.timing() == "back-to-back") return "issued back to back";
+    if (table_.timing() == "isolated") return "waited for one by one";
+    return "whether that was measured alone, back to back or in a graph";
+  }
+
   void say_assumptions() {
     auto& list = prediction_.assumptions;
     list.emplace_back(
         "everything but communication takes the same time on both transports, and operations do not overlap with it or "
         "with each other");
-    list.emplace_back(
-        "an operation takes in a step what it takes in the table, whether that was measured alone, back to back or in "
-        "a "
-        "graph");
+    list.push_back(fmt::format("an operation takes in a step what it takes in the table, {}", timing_words()));
     if (prediction_.measured_tok_s) {
       list.push_back(
           fmt::format("{} tok/s were measured with {}, {}, at the context length that is asked about",
@@ -201,6 +205,11 @@ class Predictor {
 
   void say_where_it_fails() {
     auto& list = prediction_.warnings;
+    if (table_.timing() == "isolated") {
+      list.emplace_back(
+          "the latencies are isolated ones, of a host that waits for each operation: serving, which does not wait, may "
+          "pay less on both transports");
+    }
     if (step().form) {
       list.push_back(
           fmt::format("expert parallelism is assumed to issue its {} form; engine versions differ, and the published "

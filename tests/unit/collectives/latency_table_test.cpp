@@ -88,6 +88,76 @@ TEST(LatencyTable, AlikeOperationsStandInAndSendRecvNever) {
   EXPECT_FALSE(table.at(OpKind::all_reduce, "y", 1024));
 }
 
+// ---- what nccl-pattern measured ----
+
+std::string result(const std::string& transport, const std::string& timing, double p50, const std::string& more = "") {
+  return R"({"op": "all-reduce", "transport": ")" + transport + R"(", "timing": ")" + timing +
+         R"(", "size_bytes": 4096, "latency_us": {"p50": )" + std::to_string(p50) + "}" + more + "}";
+}
+
+std::optional<double> median(const LatencyTable& table, const std::string& transport) {
+  const auto found = table.at(OpKind::all_reduce, transport, 4096);
+  return found ? std::optional(found->latency.p50_us) : std::nullopt;
+}
+
+TEST(MeasuredLatencies, OneWayOfTimingIsTakenForAllTheOneNearestToServing) {
+  const std::string isolated = result("rdma", "isolated", 30) + "," + result("socket", "isolated", 90);
+  const std::string back = "," + result("rdma", "back-to-back", 20) + "," + result("socket", "back-to-back", 80);
+  const std::string graph = "," + result("rdma", "graph", 10) + "," + result("socket", "graph", 70);
+  const LatencyTable all = read_latencies("[" + isolated + back + graph + "]", "file");
+  EXPECT_EQ(all.timing(), "graph");
+  EXPECT_EQ(median(all, "rdma"), 10);
+  EXPECT_EQ(median(all, "socket"), 70);
+  EXPECT_EQ(read_latencies("[" + isolated + back + "]", "file").timing(), "back-to-back");
+  EXPECT_EQ(median(read_latencies("[" + isolated + "]", "file"), "socket"), 90);
+}
+
+TEST(MeasuredLatencies, AGraphOfOneTransportIsNotComparedWithIsolatedRunsOfAnother) {
+  const std::string both = result("rdma", "isolated", 30) + "," + result("socket", "isolated", 90);
+  const LatencyTable table = read_latencies("[" + both + "," + result("rdma", "graph", 10) + "]", "file");
+  EXPECT_EQ(table.timing(), "isolated");
+  EXPECT_EQ(median(table, "rdma"), 30);
+}
+
+TEST(MeasuredLatencies, SidesOfOneTransportGoByTheirNames) {
+  const LatencyTable table = read_latencies("[" + result("rdma", "graph", 10, R"(, "side": "rdma")") + "," +
+                                                result("rdma", "graph", 12, R"(, "side": "NCCL_ALGO=Ring")") + "]",
+                                            "file");
+  EXPECT_EQ(median(table, "rdma"), 10);
+  EXPECT_EQ(median(table, "nccl_algo=ring"), 12);
+}
+
+TEST(MeasuredLatencies, ASizeOfSeveralStepsCountsWithItsMean) {
+  const LatencyTable table =
+      read_latencies("[" + result("rdma", "graph", 10) + "," + result("rdma", "graph", 14) + "]", "file");
+  EXPECT_EQ(median(table, "rdma"), 12);
+}
+
+TEST(MeasuredLatencies, TooFewSamplesForAMedianGiveTheMean) {
+  EXPECT_EQ(median(read_latencies(R"([{"op": "all-reduce", "transport": "rdma", "timing": "graph", "size_bytes": 4096,
+                                       "latency_us": {"p50": null, "mean": 11, "min": 9}}])",
+                                  "file"),
+                   "rdma"),
+            11);
+}
+
+TEST(MeasuredLatencies, FiguresWhoseProofContradictsTheirTransportAreRefused) {
+  EXPECT_THAT(sentence_of("[" + result("rdma", "graph", 10, R"(, "proof": {"verdict": "contradicted"})") + "]"),
+              AllOf(HasSubstr("results[0]"), HasSubstr("contradicts rdma")));
+  EXPECT_THAT(sentence_of("[" + result("rdma", "warm", 10) + "]"), HasSubstr("\"warm\" is no way of timing"));
+}
+
+TEST(MeasuredLatencies, CsvPassesOverWholeSteps) {
+  const LatencyTable table = read_latencies(
+      "op,transport,side,timing,size_bytes,min_us,p50_us,p90_us,mean_us,proof\n"
+      "all-reduce,rdma,rdma,isolated,4096,9,10,12,10,proven\n"
+      "all-reduce,rdma,rdma,graph,4096,,,,7.5,proven\n"
+      "step,rdma,rdma,graph,,700,720,800,730,proven\n",
+      "file");
+  EXPECT_EQ(table.timing(), "graph");
+  EXPECT_EQ(median(table, "rdma"), 7.5);
+}
+
 TEST(LatencyTable, WhatCannotBeReadIsOneSentenceThatNamesThePlace) {
   const std::string titles = "op,transport,size_bytes,p50_us,p10_us,p90_us\n";
   EXPECT_THAT(sentence_of(""), HasSubstr("file: empty"));
