@@ -23,6 +23,6 @@ std::string sentence(const TransportError::Where& where, int error, const std::s
 }  // namespace
 
 TransportError::TransportError(Where where, int error, const std::string& more)
-    : std::runtime_error(sentence(where, error, more)), where_(std::move(where)), error_(error) {}
+    : MeasureError(sentence(where, error, more)), where_(std::move(where)), error_(error) {}
 
 }  // namespace rocekit::verbs

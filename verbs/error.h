@@ -1,14 +1,15 @@
 // A transport that could not be set up or broke, with all that is needed to know why.
 #pragma once
 
-#include <stdexcept>
 #include <string>
+
+#include "core/error.h"
 
 namespace rocekit::verbs {
 
 /// "ibv_modify_qp INIT->RTR on rocep1s0f0:1 gid 3 to rank 1 (spark-2): No data available (ENODATA); roce-probe explain
 /// ROCE-NET-001". Exit code 3: nothing was measured.
-class TransportError : public std::runtime_error {
+class TransportError : public MeasureError {
  public:
   struct Where {
     std::string call;      ///< "ibv_modify_qp INIT->RTR", "connect", "work completion"

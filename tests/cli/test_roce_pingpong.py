@@ -103,7 +103,7 @@ class OnOneMachine(Case):
             self.assertTrue(result["bidirectional"])
 
     def test_three_ranks_are_every_pair(self):
-        run = pingpong("--local", "--ranks", "3", *SHORT, "--json")
+        run = pingpong("--local", "3", *SHORT, "--json")
         self.assertEqual(run.returncode, MEASURED, run.stderr)
         pairs = {tuple(result["ranks"]) for result in json.loads(run.stdout)["results"]}
         self.assertEqual(pairs, {(0, 1), (0, 2), (1, 2)})

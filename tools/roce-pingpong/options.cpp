@@ -7,6 +7,7 @@
 #include <map>
 
 #include "core/cli/command_line.h"
+#include "core/cli/door_options.h"
 #include "core/text/sizes.h"
 
 namespace rocekit::pingpong {
@@ -26,38 +27,37 @@ Exit code: 0 measured, 1 degraded, 2 far off or the proof contradicts, 3 could n
 )";
 
 /// Everything that the end with --join takes from the listening end.
-constexpr const char* options_of_rank_0[] = {
-    "--transport", "--op",     "--sizes",     "--metric",     "--bidirectional", "--verify", "--rails",     "--qps",
-    "--streams",   "--window", "--duration",  "--iterations", "--gid-index",     "--inline", "--wait-mode", "--memory",
-    "--json",      "--csv",    "--histogram", "--fail-on",    "--ranks",         "--wait"};
+constexpr std::initializer_list<const char*> options_of_rank_0 = {
+    "--transport", "--op",      "--sizes",  "--metric",   "--bidirectional", "--verify",    "--rails",
+    "--qps",       "--streams", "--window", "--duration", "--iterations",    "--gid-index", "--inline",
+    "--wait-mode", "--memory",  "--json",   "--csv",      "--histogram",     "--fail-on"};
 
 class Parser {
  public:
-  Parser() : app_(description, "roce-pingpong") {
+  Parser() : app_(description, "roce-pingpong"), doors_(app_) {
     app_.get_formatter()->column_width(32);
     app_.set_help_flag("-h,--help", "Print this help and exit");
     app_.add_flag("--version", options_.version, "Print the version and exit");
-    add_doors();
     add_what();
     add_how();
     add_outputs();
   }
 
   Options parse(int argc, const char* const* argv) {
-    options_.help = cli::parse(app_, argc, argv,
-                               {{"--json{-}    ", "--json[=FILE]"},
-                                {"--csv{-}    ", "--csv[=FILE]"},
-                                {"HOST[,HOST...] x 2\n                                Start", "HOST[,HOST...]   Start"},
-                                {"LIST ...", "LIST    "},
-                                {",... ...", ",...    "},
-                                {"\n\n\n", "\n\n"}});
+    auto replaced = cli::DoorOptions::help_replacements();
+    replaced.insert(replaced.end(), {{"--json{-}    ", "--json[=FILE]"},
+                                     {"--csv{-}    ", "--csv[=FILE]"},
+                                     {"LIST ...", "LIST    "},
+                                     {",... ...", ",...    "},
+                                     {"\n\n\n", "\n\n"}});
+    options_.help = cli::parse(app_, argc, argv, replaced);
     if (options_.help || options_.version) return std::move(options_);
-    collect_doors();
+    options_.door = doors_.collect();
     collect_what();
     collect_how();
     collect_outputs();
     refuse_wrong_combinations();
-    keep_arguments(argc, argv);
+    options_.arguments = cli::kept_arguments(argc, argv, options_.door);
     return std::move(options_);
   }
 
@@ -65,23 +65,6 @@ class Parser {
   CLI::Option* text_option(const char* name, std::string& value, const char* what, const char* type,
                            const char* group) {
     return app_.add_option(name, value, what)->type_name(type)->group(group);
-  }
-
-  void add_doors() {
-    const char* group = "Who the other end is (one of these, or mpirun/srun)";
-    // A value is optional: "--listen" and "--listen ADDR:PORT".
-    app_.add_option("--listen", listen_, "Wait for the other node; prints the line to paste there")
-        ->type_name("[ADDR[:PORT]]")
-        ->expected(0, 1)
-        ->group(group);
-    text_option("--join", join_, "Join the node that listens; it says what is measured", "TOKEN@ADDR:PORT", group);
-    app_.add_option("--via", via_, "Start the other ends too: --via ssh node2")
-        ->type_name("LAUNCHER HOST[,HOST...]")
-        ->expected(2)
-        ->group(group);
-    app_.add_flag("--local", options_.door.local, "Both ends on this machine, through loopback")->group(group);
-    text_option("--ranks", ranks_, "Ranks of --listen and --local (default 2)", "N", group);
-    text_option("--wait", wait_, "How long --listen waits for the others (default 60 s)", "TIME", group);
   }
 
   void add_what() {
@@ -140,24 +123,6 @@ class Parser {
 
   int number(const std::string& option, const std::string& word, int low, int high) const {
     return static_cast<int>(cli::number_within(option, word, low, high));
-  }
-
-  void collect_doors() {
-    session::DoorOptions& door = options_.door;
-    if (given("--listen")) door.listen = listen_.empty() ? "" : listen_.front();
-    if (given("--join")) {
-      if (join_.empty()) throw UsageError("--join needs the TOKEN@ADDR:PORT that --listen printed on the other node");
-      door.join = join_;
-    }
-    door.via = via_;
-    if (given("--ranks")) door.ranks = number("--ranks", ranks_, 2, 1024);
-    if (given("--wait")) {
-      door.wait = cli::duration_within("--wait", wait_, std::chrono::seconds(1), std::chrono::hours(24));
-    }
-    const int doors = (door.listen ? 1 : 0) + (door.join ? 1 : 0) + (door.via.empty() ? 0 : 1) + (door.local ? 1 : 0);
-    if (doors > 1) throw UsageError("--listen, --join, --via and --local: one run takes one of them");
-    if (given("--ranks") && !door.listen && !door.local) throw UsageError("--ranks goes with --listen or --local");
-    if (given("--wait") && !door.listen) throw UsageError("--wait goes with --listen");
   }
 
   void collect_what() {
@@ -263,14 +228,7 @@ class Parser {
     const auto has = [&](Transport transport) {
       return std::find(settings.transports.begin(), settings.transports.end(), transport) != settings.transports.end();
     };
-    // "-" is how --via starts the far ends: the same command line stands on both.
-    if (options_.door.join && *options_.door.join != "-") {
-      for (const char* name : options_of_rank_0) {
-        if (given(name)) {
-          throw UsageError(fmt::format("{} does not go with --join: it is said where --listen runs", name));
-        }
-      }
-    }
+    doors_.refuse_beside_join(options_.door, options_of_rank_0);
     if (given("--op") && !has(Transport::rc))
       throw UsageError("--op is an operation of rc, which --transport leaves out");
     if (given("--qps") && !has(Transport::rc)) throw UsageError("--qps goes with rc, which --transport leaves out");
@@ -293,21 +251,12 @@ class Parser {
     if (options_.histogram == "-") throw UsageError("--histogram takes a file: standard output is for the report");
   }
 
-  void keep_arguments(int argc, const char* const* argv) {
-    for (int i = 1; i < argc; ++i) {
-      std::string word = argv[i];
-      // The token lets others in.
-      if (const std::size_t at = word.find('@'); at != std::string::npos && options_.door.join)
-        word = "...@" + word.substr(at + 1);
-      options_.arguments.push_back(std::move(word));
-    }
-  }
-
   CLI::App app_;
   Options options_;
-  std::vector<std::string> listen_, via_, transports_, sizes_, rails_;
-  std::string join_, ranks_, wait_, op_, duration_, iterations_, qps_, streams_, window_, wait_mode_, memory_,
-      gid_index_, inline_, json_, csv_, histogram_;
+  cli::DoorOptions doors_;
+  std::vector<std::string> transports_, sizes_, rails_;
+  std::string op_, duration_, iterations_, qps_, streams_, window_, wait_mode_, memory_, gid_index_, inline_, json_,
+      csv_, histogram_;
   std::string metric_ = "both";
   std::string color_ = "auto";
   std::string fail_on_ = "warn";

@@ -46,6 +46,14 @@ TEST(Options, ListenTakesAnAddressOrNone) {
   EXPECT_THAT(parsed({"--via", "ssh", "a,b"}).door.via, ElementsAre("ssh", "a,b"));
 }
 
+TEST(Options, LocalTakesANumberOfRanksOrNone) {
+  EXPECT_EQ(parsed({"--local"}).door.ranks, 2);
+  EXPECT_EQ(parsed({"--local", "3"}).door.ranks, 3);
+  EXPECT_TRUE(parsed({"--local", "3"}).door.local);
+  EXPECT_EQ(parsed({"--local", "--ranks", "4"}).door.ranks, 4);
+  EXPECT_EQ(parsed({"--local", "--sizes", "8"}).door.ranks, 2);
+}
+
 TEST(Options, SizesAreSortedAndMayBeRanges) {
   EXPECT_THAT(parsed({"--local", "--sizes", "64K,8,1K:4K"}).settings.sizes, ElementsAre(8, 1024, 2048, 4096, 65536));
   EXPECT_EQ(parsed({"--local", "--sizes", "2:8M"}).settings.sizes.size(), 23U);
@@ -154,6 +162,9 @@ TEST(Options, WhatCannotBeUsedIsOneSentence) {
       {{"--via", "ssh"}, "--via needs a value"},
       {{"--ranks", "3"}, "--ranks goes with --listen or --local"},
       {{"--local", "--ranks", "1"}, "from 2 to"},
+      {{"--local", "1"}, "--local takes a whole number from 2 to"},
+      {{"--local", "all"}, "--local takes a whole number"},
+      {{"--local", "3", "--ranks", "3"}, "say the same"},
       {{"--local", "--wait", "5"}, "--wait goes with --listen"},
       {{"--join", "a@b:1", "--sizes", "8"}, "--sizes does not go with --join"},
       {{"--join", "a@b:1", "--json"}, "--json does not go with --join"},

@@ -1,0 +1,60 @@
+#include "core/cli/session_program.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cstdio>
+#include <new>
+
+#include "core/cli/main_program.h"
+#include "core/error.h"
+#include "core/session/session.h"
+#include "core/version.h"
+
+namespace rocekit::cli {
+namespace {
+
+/// Whether this rank is to say why the run ended.
+bool speaks(const session::Session& session, session::Door door, const std::string& sentence) {
+  if (session.rank() == 0 || door == session::Door::join) return true;
+  const std::string rank_0 = session.name_of(0);
+  return sentence.rfind(rank_0, 0) == 0 && sentence.rfind(rank_0 + ":", 0) != 0;
+}
+
+}  // namespace
+
+int run_session(const SessionProgram& program, const session::DoorOptions& options) {
+  const session::Door door = session::door_of(options);
+  session::DoorContext context;
+  context.tool = program.tool;
+  context.version = fmt::format("{} ({})", version, commit);
+  context.say = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };
+  session::Session session = session::open(options, context);
+  const auto end = [&](const std::string& sentence) {
+    session.abort(sentence);
+    if (speaks(session, door, sentence)) say(program.tool, sentence);
+    return static_cast<int>(ExitCode::unknown);
+  };
+  try {
+    const std::string code = std::to_string(static_cast<int>(program.work(session)));
+    const std::string of_rank_0 = session.broadcast(code, 0, "reporting", std::chrono::seconds(30));
+    session.close();
+    return std::stoi(of_rank_0);
+  } catch (const session::Interrupted& error) {
+    if (session.rank() == 0 || door == session::Door::join) say(program.tool, error.what());
+    return 128 + error.signal();
+  } catch (const session::SessionError& error) {
+    if (speaks(session, door, error.what())) say(program.tool, error.what());
+    return static_cast<int>(ExitCode::unknown);
+  } catch (const std::bad_alloc&) {
+    return end(fmt::format("out of memory: {} need less", program.needs_less));
+  } catch (const InputError& error) {
+    return end(error.what());
+  } catch (const MeasureError& error) {
+    return end(error.what());
+  } catch (const std::exception& error) {
+    return end(fmt::format("internal error: {}", error.what()));
+  }
+}
+
+}  // namespace rocekit::cli
