@@ -54,6 +54,9 @@ struct SideResult {
   double first_call_ms = 0;  ///< of the first operation on fresh connections, slowest rank
   double connect_ms = 0;
   std::vector<std::string> environment;  ///< "NCCL_P2P_DISABLE=1": set for this side
+  /// The host backend beside NCCL ("wire-rdma", "wire-socket"): for latency budgets, in isolated single operations
+  /// alone; it is in no comparison and no prediction.
+  bool floor = false;
 };
 
 /// What was timed: one operation or a whole step.
