@@ -32,7 +32,7 @@ std::size_t rounded_up(std::size_t size, std::size_t unit) { return (size + unit
 constexpr double bytes_per_mib = 1024.0 * 1024.0;
 
 void require_free_memory(std::size_t size) {
-  const std::uint64_t available = meminfo("MemAvailable:") * 1024;
+  const std::uint64_t available = available_memory();
   if (available == 0 || size <= available / 2) return;
   throw InputError(
       fmt::format("message buffers of {:.0f} MiB are more than half of the memory that is free ({:.0f} MiB): "
@@ -41,6 +41,8 @@ void require_free_memory(std::size_t size) {
 }
 
 }  // namespace
+
+std::uint64_t available_memory() { return meminfo("MemAvailable:") * 1024; }
 
 class Buffer::Memory {
  public:

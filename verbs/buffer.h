@@ -2,12 +2,16 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 
 #include "verbs/endpoint.h"
 
 namespace rocekit::verbs {
+
+/// Bytes that the kernel could give to programs without swapping (MemAvailable); 0 when it does not say.
+std::uint64_t available_memory();
 
 /// Page aligned, zeroed, and backed by memory from the start: no page fault falls into a measurement. Movable; freed
 /// when destroyed. The CUDA driver is loaded only for MemoryKind::gpu and gpu_host.

@@ -125,4 +125,23 @@ void QueuePair::activate(std::uint32_t local_packet_sequence) {
   modify(attributes, IBV_QP_STATE | IBV_QP_SQ_PSN, "RTR->RTS", {});
 }
 
+void QueuePair::break_off() noexcept {
+  ibv_qp_attr attributes{};
+  attributes.qp_state = IBV_QPS_ERR;
+  domain_.device().library().modify_qp(pair_, &attributes, IBV_QP_STATE);
+}
+
+std::unique_ptr<QueuePair> make_queue_pair(const ProtectionDomain& domain, ibv_qp_type type,
+                                           CompletionQueue& send_queue, CompletionQueue& receive_queue,
+                                           QueuePair::Capacity& capacity) {
+  for (;; capacity.inline_bytes /= 2) {
+    try {
+      return std::make_unique<QueuePair>(domain, type, send_queue, receive_queue, capacity);
+    } catch (const TransportError& error) {
+      // mlx5 says EINVAL or ENOMEM for an inline size that does not fit into its work requests.
+      if (capacity.inline_bytes == 0 || (error.error() != EINVAL && error.error() != ENOMEM)) throw;
+    }
+  }
+}
+
 }  // namespace rocekit::verbs

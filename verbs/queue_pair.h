@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "verbs/completion_queue.h"
@@ -56,6 +57,8 @@ class QueuePair {
   void connect(const Connection& connection, const GidEntry& local);
   /// UD: INIT->RTR->RTS.
   void activate(std::uint32_t local_packet_sequence);
+  /// To the error state: all that is outstanding completes, as flushed; the other end's requests fail. Any thread.
+  void break_off() noexcept;
 
  private:
   void modify(ibv_qp_attr& attributes, int mask, const char* step, const std::string& peer);
@@ -64,5 +67,10 @@ class QueuePair {
   ibv_qp* pair_ = nullptr;
   int inline_bytes_ = 0;
 };
+
+/// A pair whose inline size is that of `capacity`, halved until the device accepts it.
+std::unique_ptr<QueuePair> make_queue_pair(const ProtectionDomain& domain, ibv_qp_type type,
+                                           CompletionQueue& send_queue, CompletionQueue& receive_queue,
+                                           QueuePair::Capacity& capacity);
 
 }  // namespace rocekit::verbs

@@ -4,10 +4,10 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cmath>
 
 #include "core/error.h"
 #include "verbs/causes.h"
+#include "verbs/failed_completion.h"
 
 namespace rocekit::verbs {
 namespace {
@@ -16,10 +16,6 @@ using std::chrono::steady_clock;
 
 /// Asking a device for its port's state takes microseconds to a millisecond: only when nothing has come for this long.
 constexpr std::chrono::milliseconds stall{200};
-
-double seconds_until_retry_error(const DeviceDeviations& deviations) {
-  return 4.096e-6 * std::ldexp(1.0, deviations.ack_timeout) * (deviations.retry_count + 1);
-}
 
 }  // namespace
 
@@ -51,20 +47,14 @@ std::unique_ptr<QueuePair> RdmaEndpoint::make_queue_pair(ibv_qp_type type, Compl
   const bool may_inline = options_.memory != MemoryKind::gpu;
   const int wanted = may_inline ? options_.inline_bytes.value_or(device_.deviations().default_inline_bytes) : 0;
   if (wanted < 0) throw InputError(fmt::format("--inline {}: must be 0 or more", wanted));
-  for (capacity.inline_bytes = wanted;; capacity.inline_bytes /= 2) {
-    try {
-      auto pair = std::make_unique<QueuePair>(domain_, type, send_queue, receive_queue, capacity);
-      if (options_.inline_bytes && capacity.inline_bytes < wanted && may_inline) {
-        throw InputError(fmt::format("--inline {}: {} refuses so many bytes inline; {} B work", wanted, device_.name(),
-                                     pair->inline_bytes()));
-      }
-      inline_bytes_ = std::min(pair->inline_bytes(), capacity.inline_bytes);
-      return pair;
-    } catch (const TransportError& error) {
-      // mlx5 says EINVAL or ENOMEM for an inline size that does not fit into its work requests.
-      if (capacity.inline_bytes == 0 || (error.error() != EINVAL && error.error() != ENOMEM)) throw;
-    }
+  capacity.inline_bytes = wanted;
+  auto pair = verbs::make_queue_pair(domain_, type, send_queue, receive_queue, capacity);
+  if (options_.inline_bytes && capacity.inline_bytes < wanted && may_inline) {
+    throw InputError(fmt::format("--inline {}: {} refuses so many bytes inline; {} B work", wanted, device_.name(),
+                                 pair->inline_bytes()));
   }
+  inline_bytes_ = std::min(pair->inline_bytes(), capacity.inline_bytes);
+  return pair;
 }
 
 RdmaAddress RdmaEndpoint::own_address() const {
@@ -116,13 +106,7 @@ void RdmaEndpoint::fail(const ibv_wc& completion) {
   if (completion.status == IBV_WC_WR_FLUSH_ERR) {
     if (const auto earlier = root_failure()) root = *earlier;
   }
-  const std::string call = fmt::format("work completion of queue pair {}", root.qp_num);
-  const std::string status = fmt::format("{} ({}, vendor error {:#x})", device_.library().wc_status_str(root.status),
-                                         name_of(root.status), root.vendor_err);
-  const Cause cause = device_.fault().value_or(cause_of_completion(
-      root.status, seconds_until_retry_error(device_.deviations()), options_.memory == MemoryKind::gpu));
-  throw TransportError({call, device_.name(), peer_, cause.check_id}, 0,
-                       cause.sentence.empty() ? status : fmt::format("{}: {}", status, cause.sentence));
+  throw failed_completion(root, device_, peer_, options_.memory == MemoryKind::gpu);
 }
 
 void RdmaEndpoint::fail_post(const char* call, int error) const {
