@@ -41,6 +41,12 @@ Evidence node_evidence(const Device& device) {
                   path);
 }
 
+std::vector<std::string> look_at_nodes(const NodeFacts& node) {
+  if (!node.serving) return {"ls -l /dev/infiniband"};
+  return {fmt::format("sudo roce-probe --pid {}", node.serving->pid),
+          "# or inside the container: roce-probe, or ls -l /dev/infiniband"};
+}
+
 Evidence directory_evidence(const NodeFacts& node) {
   return evidence("nodes here", node.process.infiniband_nodes, "/dev/infiniband");
 }
@@ -71,7 +77,7 @@ void check_nodes(const NodeView& view, Verdicts& verdicts) {
     if (missing.size() + unknown.size() == devices.size()) {
       verdicts.unknown("node",
                        fmt::format("whether {} can be reached could not be read", join_words(names_of(unknown))),
-                       why_unknown(*unknown.front()), {"ls -l /dev/infiniband"});
+                       why_unknown(*unknown.front()), look_at_nodes(view.node));
     } else {
       verdicts.ok("node", "uverbs nodes are in /dev/infiniband", std::move(evidence_lines));
     }
@@ -110,7 +116,7 @@ void check_open(const NodeView& view, Verdicts& verdicts) {
   if (refused.empty()) {
     if (!unknown.empty()) {
       verdicts.unknown("node", fmt::format("whether {} can be opened could not be read", join_words(names_of(unknown))),
-                       why_unknown(*unknown.front()), {"ls -l /dev/infiniband"});
+                       why_unknown(*unknown.front()), look_at_nodes(view.node));
     } else if (openable.empty()) {
       verdicts.skipped("node", "no uverbs node to open: ROCE-ACC-001");
     } else {
@@ -118,7 +124,9 @@ void check_open(const NodeView& view, Verdicts& verdicts) {
     }
     return;
   }
-  evidence_lines.push_back(evidence("effective user", view.node.process.euid, "geteuid()"));
+  evidence_lines.push_back(
+      evidence("effective user", view.node.process.euid,
+               view.node.serving ? fmt::format("/proc/{}/status", view.node.serving->pid) : "geteuid()"));
   std::vector<std::string> remedy;
   if (in_container(view.node)) {
     remedy = nodes_for_container(view.node);
@@ -198,6 +206,9 @@ constexpr std::uint64_t memlock_needed_bytes = 64 * mib;
 /// NCCL's channels with their peers stay well below this; what registers more (KV caches) asks for no limit at all.
 constexpr std::uint64_t memlock_ample_bytes = 1ULL << 30;
 
+/// As it stands in a path below /proc.
+std::string process_number(const NodeFacts& node) { return node.serving ? std::to_string(node.serving->pid) : "self"; }
+
 std::string show_limit(const std::optional<std::uint64_t>& bytes) {
   return bytes ? fmt::format("{} ({} bytes)", show_bytes(*bytes), *bytes) : "unlimited";
 }
@@ -210,7 +221,11 @@ std::vector<std::string> memlock_remedy(const NodeFacts& node, const facts::Meml
                                   "capability IPC_LOCK to the container");
   }
   std::vector<std::string> lines;
-  if (!limit.hard_bytes) lines.emplace_back("ulimit -l unlimited   # for this shell");
+  if (node.serving) {
+    lines.push_back(fmt::format("sudo prlimit --pid {} --memlock=unlimited:unlimited   # before NCCL starts there",
+                                node.serving->pid));
+  } else if (!limit.hard_bytes)
+    lines.emplace_back("ulimit -l unlimited   # for this shell");
   lines.emplace_back("# for all logins, from the next login on:");
   lines.push_back(as_root(node,
                           "sh -c \"printf '* soft memlock unlimited\\n* hard memlock unlimited\\n"
@@ -228,13 +243,15 @@ void check_memlock(const NodeView& view, Verdicts& verdicts) {
   }
   if (!node.process.memlock) {
     verdicts.unknown("node", "the limit on locked memory could not be read", node.process.memlock.missing(),
-                     {"ulimit -l"});
+                     node.serving ? rerun_as_root(node, "ROCE-ACC-003") : std::vector<std::string>{"ulimit -l"});
     return;
   }
   const facts::Memlock& limit = *node.process.memlock;
+  const std::string source =
+      node.serving ? fmt::format("/proc/{}/limits", node.serving->pid) : "getrlimit(RLIMIT_MEMLOCK)";
   std::vector<Evidence> evidence_lines{
-      evidence("max locked memory (soft limit)", show_limit(limit.soft_bytes), "getrlimit(RLIMIT_MEMLOCK)"),
-      evidence("max locked memory (hard limit)", show_limit(limit.hard_bytes), "getrlimit(RLIMIT_MEMLOCK)")};
+      evidence("max locked memory (soft limit)", show_limit(limit.soft_bytes), source),
+      evidence("max locked memory (hard limit)", show_limit(limit.hard_bytes), source)};
   if (!limit.soft_bytes) {
     verdicts.ok("node", "locked memory is unlimited", std::move(evidence_lines));
     return;
@@ -250,11 +267,11 @@ void check_memlock(const NodeView& view, Verdicts& verdicts) {
         "node",
         fmt::format("locked memory is limited to {}, and whether CAP_IPC_LOCK lifts that could not be read",
                     show_bytes(soft)),
-        capabilities.missing(), {"grep CapEff /proc/self/status"});
+        capabilities.missing(), {fmt::format("grep CapEff /proc/{}/status", process_number(node))});
     return;
   }
   const bool lifted = std::find(capabilities->begin(), capabilities->end(), "CAP_IPC_LOCK") != capabilities->end();
-  evidence_lines.push_back(evidence("CAP_IPC_LOCK", lifted, "/proc/self/status"));
+  evidence_lines.push_back(evidence("CAP_IPC_LOCK", lifted, fmt::format("/proc/{}/status", process_number(node))));
   if (lifted) {
     verdicts.ok("node",
                 fmt::format("the limit of {} on locked memory does not bind this process: it has CAP_IPC_LOCK (a "
@@ -339,7 +356,7 @@ void check_rdma_cm(const NodeView& view, Verdicts& verdicts) {
   const bool missing = !refused && (listed == false || openable.missing().why == Why::absent);
   if (!refused && !missing) {
     verdicts.unknown("node", "whether /dev/infiniband/rdma_cm can be opened could not be read", openable.missing(),
-                     {"ls -l /dev/infiniband/rdma_cm"});
+                     look_at_nodes(node));
     return;
   }
   if (refused && !with_uverbs(node, devices, NodeState::refused).empty()) {
@@ -447,7 +464,7 @@ constexpr Check checks[] = {
      "None of the devices with an ACTIVE port (of all devices when no port is ACTIVE) has its node in /dev/infiniband: "
      "critical.",
      "In a container: start it again with --device /dev/infiniband. On the host: sudo modprobe ib_uverbs.", true,
-     check_nodes},
+     check_nodes, Scope::process},
     {"ROCE-ACC-002", "uverbs node cannot be opened",
      "The node of the RDMA device is there, but opening it is refused: file permissions on a host, the device cgroup "
      "in a container that got /dev as a volume and not as a device. NCCL skips the device, and with none left uses "
@@ -456,7 +473,7 @@ constexpr Check checks[] = {
      "critical.",
      "In a container: --device /dev/infiniband in place of a volume. On the host: a udev rule that sets MODE=\"0666\" "
      "for uverbs*.",
-     true, check_open},
+     true, check_open, Scope::process},
     {"ROCE-ACC-003", "Limit on locked memory too low",
      "RDMA buffers must be locked in memory. Containers often start with a limit of 8 MiB: ibv_reg_mr, ibv_create_cq "
      "or ibv_create_qp then fail with \"Cannot allocate memory\" although memory is free. The limit counts inside the "
@@ -465,7 +482,7 @@ constexpr Check checks[] = {
      "CAP_IPC_LOCK.",
      "In a container: --ulimit memlock=-1:-1. On the host: a file in /etc/security/limits.d with \"* soft memlock "
      "unlimited\" and \"* hard memlock unlimited\", then log in again. For systemd services: LimitMEMLOCK=infinity.",
-     true, check_memlock},
+     true, check_memlock, Scope::process},
     {"ROCE-ACC-004", "Kernel miscounts contiguous memory (CMA)",
      "Kernel 7.0.0-1019 counts memory reserved for kexec handover as free contiguous memory, so that more is free than "
      "there is. Registering RDMA memory then fails with \"Cannot allocate memory\" although limits are fine.",
@@ -476,12 +493,13 @@ constexpr Check checks[] = {
      "got the node of one of them uses half of the port.",
      "A device with an ACTIVE port that would add bandwidth (a twin of a reachable device, or a rail of the same rate) "
      "has no node in /dev/infiniband while others have: warning.",
-     "Start the container with the whole directory: --device /dev/infiniband.", false, check_all_nodes},
+     "Start the container with the whole directory: --device /dev/infiniband.", false, check_all_nodes, Scope::process},
     {"ROCE-ACC-006", "rdma_cm node missing or not openable",
      "/dev/infiniband/rdma_cm is what librdmacm connects through: perftest -R, UCX, NIXL, storage clients. NCCL does "
      "without it.",
      "open() of /dev/infiniband/rdma_cm; missing or refused is a warning.",
-     "In a container: --device /dev/infiniband. On the host: sudo modprobe rdma_ucm.", false, check_rdma_cm},
+     "In a container: --device /dev/infiniband. On the host: sudo modprobe rdma_ucm.", false, check_rdma_cm,
+     Scope::process},
     {"ROCE-ACC-007", "GPUDirect RDMA not available",
      "With GPUDirect RDMA the network adapter reads and writes GPU memory itself. A discrete GPU needs either the "
      "module nvidia_peermem or dma-buf support for it; without, every message is copied through host memory. "

@@ -16,6 +16,7 @@ std::span<const Check> access_checks();       // access_checks.cpp       ROCE-AC
 std::span<const Check> network_checks();      // network_checks.cpp      ROCE-NET
 std::span<const Check> environment_checks();  // environment_checks.cpp  ROCE-ENV
 std::span<const Check> counter_checks();      // counter_checks.cpp      ROCE-CTR
+std::span<const Check> serving_checks();      // serving_checks.cpp      ROCE-SRV
 std::span<const Check> persistence_checks();  // persistence_checks.cpp  ROCE-CFG
 
 }  // namespace rocekit::checks

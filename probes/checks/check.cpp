@@ -4,6 +4,9 @@
 
 #include <exception>
 
+#include "probes/checks/evidence.h"
+#include "probes/derived/serving_view.h"
+
 namespace rocekit::checks {
 namespace {
 
@@ -88,8 +91,18 @@ std::vector<Finding> run_checks(std::span<const Check* const> checks, const Node
     if (check->run == nullptr) continue;
     const std::size_t before = findings.size();
     Verdicts verdicts(*check, host, findings);
-    run_one(*check, view, verdicts);
+    const bool of_process = view.node_side != nullptr && check->scope != Scope::node;
+    if (of_process && check->scope == Scope::settings && !view.node.serving->environment) {
+      verdicts.unknown(node_subject, "the settings of the process could not be read",
+                       view.node.serving->environment.missing(), rerun_as_root(view.node, check->id));
+    } else {
+      run_one(*check, view.node_side != nullptr && !of_process ? *view.node_side : view, verdicts);
+    }
     if (findings.size() == before) verdicts.skipped(node_subject, "nothing on this node for this check to judge");
+    if (!of_process) continue;
+    for (std::size_t i = before; i < findings.size(); ++i) {
+      if (findings[i].subject == node_subject) findings[i].subject = derived::name_of(*view.node.serving);
+    }
   }
   return findings;
 }

@@ -26,6 +26,8 @@ struct NodeView {
   const std::vector<derived::Rail>& rails;
   const derived::NcclChoice& nccl;
   const Expectations& expect;
+  /// Set: `node` is what node.serving sees (derived/serving_view.h), and this is the node itself.
+  const NodeView* node_side = nullptr;
 };
 
 struct Check;
@@ -55,6 +57,13 @@ class Verdicts {
   std::vector<Finding>& out_;
 };
 
+/// What a check judges where a serving process is named (--pid, --container).
+enum class Scope {
+  node,      ///< the node itself, all the same
+  process,   ///< that process in place of this tool's own
+  settings,  ///< the same, by the settings in its environment: unknown where that could not be read
+};
+
 /// The one definition of a check ID; `list-checks`, `explain` and docs/checks come from here.
 struct Check {
   std::string_view id;
@@ -65,6 +74,7 @@ struct Check {
   bool essential;            ///< see Finding::essential
   /// Null: needs two ends and traffic, so roce-pingpong judges it (measured_checks.h); roce-probe explains it only.
   void (*run)(const NodeView& view, Verdicts& verdicts);
+  Scope scope = Scope::node;
 };
 
 /// All checks, in order of ID within the order of areas.

@@ -380,7 +380,7 @@ constexpr std::array checks{
         "Critical when /sys/class/infiniband is missing or empty. Unknown when it cannot be read.",
         "Load the driver (sudo modprobe mlx5_ib), start containers with --network host, and on GB10 drain the power "
         "fully when the adapter has vanished.",
-        true, judge_devices_present},
+        true, judge_devices_present, Scope::process},
     Check{
         "ROCE-DEV-002", "libibverbs or its provider is missing",
         "Programs reach RDMA devices through libibverbs and one provider library per driver (mlx5 for ConnectX, rxe "
@@ -389,7 +389,7 @@ constexpr std::array checks{
         "Critical when libibverbs.so.1 cannot be loaded, or /etc/libibverbs.d does not name the provider of a device's "
         "driver. Skipped for drivers that are not known here.",
         "Debian and Ubuntu: sudo apt-get install -y libibverbs1 ibverbs-providers. In a container: in its image.", true,
-        judge_libibverbs},
+        judge_libibverbs, Scope::process},
     Check{"ROCE-DEV-003", "Functions of one adapter run different firmware",
           "All functions of an adapter come from one firmware image. Different versions are the sign of an update "
           "without the cold start that finishes it.",

@@ -170,7 +170,8 @@ std::string container_kind(const facts::NodeFacts& node) {
 bool is_root(const facts::NodeFacts& node) { return node.process.euid.is(0); }
 
 std::string as_root(const facts::NodeFacts& node, std::string_view command) {
-  const bool already = is_root(node) && !in_container(node);
+  // The user of a serving process is not the one who reads this.
+  const bool already = is_root(node) && !in_container(node) && !node.serving;
   return already ? std::string(command) : fmt::format("sudo {}", command);
 }
 
@@ -194,6 +195,7 @@ std::vector<std::string> restart_container_with(const facts::NodeFacts& node, co
 }
 
 std::vector<std::string> rerun_as_root(const facts::NodeFacts& node, std::string_view check_id) {
+  if (node.serving) return {fmt::format("sudo roce-probe --pid {} --check {}", node.serving->pid, check_id)};
   if (is_root(node)) return {};
   return {fmt::format("sudo roce-probe --check {}", check_id)};
 }

@@ -100,7 +100,8 @@ std::vector<std::string> on_host(const facts::NodeFacts& node, std::vector<std::
 /// docker the run line, for Kubernetes and others a remark in `elsewhere`.
 std::vector<std::string> restart_container_with(const facts::NodeFacts& node, const std::vector<std::string>& flags,
                                                 const std::string& elsewhere);
-/// The command that reads what an unprivileged probe could not: "sudo roce-probe --check ROCE-LNK-004".
+/// The command that reads what an unprivileged probe could not: "sudo roce-probe --check ROCE-LNK-004"; with --pid
+/// where a serving process is judged.
 std::vector<std::string> rerun_as_root(const facts::NodeFacts& node, std::string_view check_id);
 
 /// Remedies one after the other.

@@ -292,14 +292,14 @@ constexpr Check checks[] = {
      "With NCCL_IB_GID_INDEX at 0 or above: critical when the slot is empty, link-local or not RoCE v2 on a port that "
      "NCCL would use, warning when it is right today.",
      "unset NCCL_IB_GID_INDEX on all nodes (in a container: start it without -e NCCL_IB_GID_INDEX).", false,
-     check_pinned_gid},
+     check_pinned_gid, Scope::settings},
     {"ROCE-GID-003", "Network interface of the RDMA device not visible here",
      "A container with its own network sees the RDMA device but not the network interface that gives it its address. "
      "The kernel then refuses the device's GIDs: connections fail with errno 19 (No such device).",
      "An ACTIVE RoCE port none of whose GIDs belongs to a network interface that is visible here (gid_attrs/ndevs/* "
      "against /sys/class/net) is critical.",
      "Start the container with the host's network: podman run --network=host ... (Kubernetes: hostNetwork: true).",
-     false, check_gid_netdev},
+     false, check_gid_netdev, Scope::process},
 };
 
 }  // namespace

@@ -52,8 +52,9 @@ struct FileTree::State {
   bool recording = false;
   FileRecord record;
 
-  /// The kernel follows links itself, except when each link must be recorded.
-  bool direct() const { return live && !recording; }
+  /// The kernel follows links itself, except when each link must be recorded, and below a process's root, out of which
+  /// it would lead.
+  bool direct(std::string_view path) const { return live && !recording && tree::process_root_length(path) == 0; }
 
   void note(const std::string& path, const Node& node) {
     switch (node.kind) {
@@ -118,7 +119,7 @@ std::vector<std::filesystem::path> FileTree::layers() const { return state_->lay
 
 Fact<std::string> FileTree::read(std::string_view path) const {
   Fact<std::string> content;
-  if (state_->direct()) {
+  if (state_->direct(path)) {
     content = state_->source->read(std::string(path));
   } else {
     const Resolved found = state_->resolver.resolve(path, LastLink::follow);
@@ -134,7 +135,7 @@ Fact<std::string> FileTree::read(std::string_view path) const {
 
 Fact<std::vector<std::string>> FileTree::list(std::string_view path) const {
   Fact<std::vector<std::string>> names;
-  if (state_->direct()) {
+  if (state_->direct(path)) {
     names = state_->source->list(std::string(path));
   } else {
     const Resolved found = state_->resolver.resolve(path, LastLink::follow);
@@ -150,7 +151,7 @@ Fact<std::vector<std::string>> FileTree::list(std::string_view path) const {
 }
 
 Fact<std::string> FileTree::link_target(std::string_view path) const {
-  if (state_->direct()) {
+  if (state_->direct(path)) {
     const Fact<std::string> target = tree::read_disk_link(std::string(path));
     return target ? target : with_path(path, target.missing());
   }
@@ -161,7 +162,7 @@ Fact<std::string> FileTree::link_target(std::string_view path) const {
 }
 
 Fact<std::string> FileTree::canonical(std::string_view path) const {
-  if (state_->direct()) {
+  if (state_->direct(path)) {
     if (const Fact<std::string> found = tree::canonical_on_disk(std::string(path)); found) return found;
     // The walk below finds what stands in the way, or the path where there is no procfs.
   }
@@ -177,7 +178,7 @@ Fact<std::string> FileTree::canonical(std::string_view path) const {
 }
 
 bool FileTree::exists(std::string_view path) const {
-  if (state_->direct()) {
+  if (state_->direct(path)) {
     struct stat status {};
     return ::stat(std::string(path).c_str(), &status) == 0 || why_from_errno(errno) != Why::absent;
   }

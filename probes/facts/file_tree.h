@@ -6,6 +6,8 @@
 // A saved machine may hold `fixture.json`: {"base": "../other-machine", "removed": ["/sys/..."]}. Its files
 // then lie over those of the base: a machine with one fault is the few files that make the fault. A directory of an
 // overlay that is a link in the base stands for the link's target, so /sys/class/net/eth0/mtu may be written as such.
+// Below /proc/PID/root another root directory begins: that of a container, say. Links there stay inside it.
+//
 // Further keys: "errors": {"/path": {"why": "permission", "detail": "Permission denied"}} for what could not be read
 // there, "directories": ["/path"] for directories that are empty.
 #pragma once

@@ -168,6 +168,43 @@ void describe(Self& self, Visitor&& visit) {
   visit("attributes", self.attributes);
 }
 
+/// A node in another process's /dev/infiniband.
+struct DeviceNodeAnswers {
+  std::string name;  ///< "uverbs0"
+  int mode = 0;      ///< permission bits
+  int uid = 0;
+  int gid = 0;
+  friend bool operator==(const DeviceNodeAnswers&, const DeviceNodeAnswers&) = default;
+};
+template <class Self, class Visitor>
+requires describes<Self, DeviceNodeAnswers>
+void describe(Self& self, Visitor&& visit) {
+  visit("name", self.name);
+  visit("mode", self.mode);
+  visit("uid", self.uid);
+  visit("gid", self.gid);
+}
+
+/// What files alone do not tell of another process (or only in megabytes).
+struct ServingAnswers {
+  int pid = 0;
+  Fact<std::vector<DeviceNodeAnswers>> infiniband_nodes;
+  Fact<bool>
+      infiniband_volume;  ///< its /dev/infiniband is a directory of the host, not one made of devices given to it
+  Fact<std::vector<std::string>> open_nodes;  ///< names in /dev/infiniband that it holds open
+  Fact<std::vector<Library>> libraries;       ///< mapped: libnccl and its network plugins, libibverbs
+  friend bool operator==(const ServingAnswers&, const ServingAnswers&) = default;
+};
+template <class Self, class Visitor>
+requires describes<Self, ServingAnswers>
+void describe(Self& self, Visitor&& visit) {
+  visit("pid", self.pid);
+  visit("infiniband_nodes", self.infiniband_nodes);
+  visit("infiniband_volume", self.infiniband_volume);
+  visit("open_nodes", self.open_nodes);
+  visit("libraries", self.libraries);
+}
+
 struct KernelAnswers {
   Fact<std::string> hostname;
   Fact<std::string> kernel;
@@ -189,6 +226,7 @@ struct KernelAnswers {
   Fact<std::vector<Library>> nccl_plugins;  ///< NCCL's external network plugins that the loader finds, in NCCL's order
   Fact<std::string> topology_xml;           ///< hwloc's export
   Fact<std::map<std::string, std::string>> environment;  ///< only variables that NCCL and serving frameworks read
+  Fact<ServingAnswers> serving;                          ///< not_read: no process was named
   friend bool operator==(const KernelAnswers&, const KernelAnswers&) = default;
 };
 template <class Self, class Visitor>
@@ -212,6 +250,7 @@ void describe(Self& self, Visitor&& visit) {
   visit("nccl_plugins", self.nccl_plugins);
   visit("topology_xml", self.topology_xml);
   visit("environment", self.environment);
+  visit("serving", self.serving);
 }
 
 }  // namespace rocekit::facts

@@ -599,6 +599,64 @@ void describe(Self& self, Visitor&& visit) {
   visit("conf_files", self.conf_files);
 }
 
+/// An RDMA device's node as another process finds it.
+struct NodeAccess {
+  std::string node;     ///< "uverbs0"
+  Fact<bool> openable;  ///< that process may open it, or why not; not_read: its rights do not tell
+  bool open = false;    ///< it holds it open
+  friend bool operator==(const NodeAccess&, const NodeAccess&) = default;
+};
+template <class Self, class Visitor>
+requires describes<Self, NodeAccess>
+void describe(Self& self, Visitor&& visit) {
+  visit("node", self.node);
+  visit("openable", self.openable);
+  visit("open", self.open);
+}
+
+/// A running process that is judged in place of this tool: what it may use, what it was told, what it has loaded.
+/// Paths are those of its own root directory.
+struct Serving {
+  int pid = 0;
+  std::string command;        ///< /proc/PID/comm: "VLLM::Worker"
+  Process process;            ///< its rights and settings; its netns_mode is the node's
+  Fact<bool> environment;     ///< true: /proc/PID/environ was read; Missing: nothing is known of its settings
+  Fact<bool> user_namespace;  ///< it lives in a user namespace of its own (rootless): its capabilities count only there
+  Fact<bool> same_network;    ///< it is in this tool's network namespace
+  Fact<std::string> container;  ///< as Host::container, seen from its root
+  /// Of its network namespace, with index, MTU, state and addresses alone; not_read where that is this tool's.
+  Fact<std::vector<Netdev>> netdevs;
+  Fact<std::vector<std::string>> rdma_devices;  ///< names in its /sys/class/infiniband
+  std::vector<NodeAccess> uverbs;               ///< of each device's uverbs node
+  Fact<bool> open_files;                        ///< true: what it holds open was listed
+  Fact<std::vector<Library>> nccl_libraries;    ///< the libnccl that it has mapped
+  bool verbs_mapped = false;                    ///< it has loaded libibverbs: NCCL does when it starts NET/IB
+  Fact<Library> libibverbs;                     ///< mapped, or found where its loader looks
+  Fact<std::vector<std::string>> verbs_providers;
+  Fact<std::vector<Library>> nccl_plugins;  ///< mapped, or by NCCL's default name where its loader looks
+  friend bool operator==(const Serving&, const Serving&) = default;
+};
+template <class Self, class Visitor>
+requires describes<Self, Serving>
+void describe(Self& self, Visitor&& visit) {
+  visit("pid", self.pid);
+  visit("command", self.command);
+  visit("process", self.process);
+  visit("environment", self.environment);
+  visit("user_namespace", self.user_namespace);
+  visit("same_network", self.same_network);
+  visit("container", self.container);
+  visit("netdevs", self.netdevs);
+  visit("rdma_devices", self.rdma_devices);
+  visit("uverbs", self.uverbs);
+  visit("open_files", self.open_files);
+  visit("nccl_libraries", self.nccl_libraries);
+  visit("verbs_mapped", self.verbs_mapped);
+  visit("libibverbs", self.libibverbs);
+  visit("verbs_providers", self.verbs_providers);
+  visit("nccl_plugins", self.nccl_plugins);
+}
+
 struct NodeFacts {
   Host host;
   Fact<bool> infiniband_class;  ///< /sys/class/infiniband exists; absent: no RDMA driver is loaded
@@ -608,6 +666,7 @@ struct NodeFacts {
   std::vector<Gpu> gpus;
   Fact<Topology> topology;
   Process process;
+  std::optional<Serving> serving;  ///< --pid, --container
   friend bool operator==(const NodeFacts&, const NodeFacts&) = default;
 
   /// nullptr when there is none of that name.
@@ -625,6 +684,7 @@ void describe(Self& self, Visitor&& visit) {
   visit("gpus", self.gpus);
   visit("topology", self.topology);
   visit("process", self.process);
+  visit("serving", self.serving);
 }
 
 }  // namespace rocekit::facts

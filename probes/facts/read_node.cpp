@@ -21,7 +21,7 @@ void join_devices_and_netdevs(NodeFacts& node) {
 
 }  // namespace
 
-NodeFacts read_node(const FileTree& tree, const KernelAnswers& answers) {
+NodeFacts read_node(const FileTree& tree, const KernelAnswers& answers, std::optional<int> serving) {
   NodeFacts node;
   node.host = readers::read_host(tree, answers);
   node.infiniband_class = readers::read_infiniband_class(tree);
@@ -32,6 +32,7 @@ NodeFacts read_node(const FileTree& tree, const KernelAnswers& answers) {
   node.gpus = readers::read_gpus(tree, answers);
   node.topology = readers::read_topology(answers, node.devices, node.gpus);
   node.process = readers::read_process(tree, answers);
+  if (serving) node.serving = readers::read_serving(tree, answers, *serving);
   return node;
 }
 

@@ -1,7 +1,9 @@
 // The way in: one node read into NodeFacts.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 
 #include "probes/facts/file_tree.h"
@@ -15,6 +17,7 @@ namespace rocekit::facts {
 struct AskOptions {
   bool gpus = true;
   bool topology = true;
+  std::optional<int> serving;  ///< another process, by its number here
 };
 
 /// Asks this machine's kernel and libraries. Never throws for a question that fails: the answer is a Missing.
@@ -25,6 +28,11 @@ KernelAnswers ask_this_node(const AskOptions& options = {});
 KernelAnswers load_answers(const FileTree& tree);
 
 /// Joins files and answers. Never throws for what a machine holds: malformed files become Missing facts.
-NodeFacts read_node(const FileTree& tree, const KernelAnswers& answers);
+/// `serving`: another process that is read as well (NodeFacts::serving); see require_process().
+NodeFacts read_node(const FileTree& tree, const KernelAnswers& answers, std::optional<int> serving = std::nullopt);
+
+/// Throws InputError when there is no such process, or none that could serve: a zombie, a thread of the kernel.
+/// Returns its start in clock ticks since the boot, which tells a later process of the same number apart.
+std::uint64_t require_process(const FileTree& tree, int pid);
 
 }  // namespace rocekit::facts

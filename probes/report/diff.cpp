@@ -263,6 +263,8 @@ class Flattener {
       const std::string_view field_name = name;
       // The environment's variables are among the settings, with those of conf files.
       if (field_name == "nccl_env") return;
+      // A process that was named with --pid is a matter of its own, and NCCL's choice is compared for the node.
+      if (field_name == "serving") return;
       // The key of the element; a second copy of a difference in presence.
       if (field_name == "name" && !std::is_same_v<T, facts::Gpu>) return;
       if (field_name == "value" && std::is_same_v<T, facts::Setting>) return;

@@ -14,7 +14,7 @@ namespace rocekit::report {
 struct ProbeReport {
   facts::NodeFacts node;
   std::vector<derived::Rail> rails;
-  derived::NcclChoice nccl;
+  derived::NcclChoice nccl;  ///< of this tool's process, or of node.serving
   std::vector<checks::Finding> findings;
   checks::Verdict verdict = checks::Verdict::unknown;
 };

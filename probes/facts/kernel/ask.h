@@ -30,7 +30,11 @@ Fact<std::vector<GpuAnswers>> ask_gpus();                                       
 Fact<Library> ask_nccl(const std::map<std::string, std::string>& environment);  // nccl_library.cpp
 /// External network plugins that NCCL's dlopen would find, in its order; an empty list: none.
 Fact<std::vector<Library>> ask_nccl_plugins(const std::map<std::string, std::string>& environment);  // nccl_library.cpp
-Fact<std::string> ask_topology_xml();                                                                // topology.cpp
+/// "2.28.9" of a libnccl, without loading it: from the real file's name, else from its banner.
+Fact<std::string> nccl_version_of(const std::string& path);  // nccl_library.cpp
+/// Of another process: nodes in its /dev/infiniband, what it holds open, libraries that it has mapped.
+ServingAnswers ask_serving(int pid);   // serving.cpp
+Fact<std::string> ask_topology_xml();  // topology.cpp
 
 /// hostname, kernel, architecture, page size, euid, memlock, capabilities, rdma_cm, environment.
 void ask_process(KernelAnswers& answers);  // process.cpp

@@ -53,6 +53,7 @@ KernelAnswers ask_this_node(const AskOptions& options) {
   const auto environment = answers.environment.value_or({});
   answers.nccl = kernel::ask_nccl(environment);
   answers.nccl_plugins = kernel::ask_nccl_plugins(environment);
+  if (options.serving) answers.serving = kernel::ask_serving(*options.serving);
   if (options.gpus) answers.gpus = kernel::ask_gpus();
   if (options.topology) answers.topology_xml = kernel::ask_topology_xml();
   return answers;

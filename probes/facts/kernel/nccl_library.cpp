@@ -40,8 +40,9 @@ std::string leading_version(std::string_view text) {
   return version.find('.') == std::string_view::npos ? "" : std::string(version);
 }
 
-/// From the real file's name (libnccl.so.2.28.9), else from the banner "NCCL version 2.28.9+cuda13.0" in the library.
-Fact<std::string> version_of(const std::string& path) {
+}  // namespace
+
+Fact<std::string> nccl_version_of(const std::string& path) {
   constexpr std::string_view prefix = "libnccl.so.";
   const std::string name = tree::name_of(FileTree::live().canonical(path).value_or(""));
   if (name.compare(0, prefix.size(), prefix) == 0) {
@@ -58,6 +59,8 @@ Fact<std::string> version_of(const std::string& path) {
   }
   return Missing{Why::malformed, path + ": holds no text \"NCCL version ...\""};
 }
+
+namespace {
 
 /// Directory of the `python3` that PATH gives: of a virtual environment where one is active or comes first.
 std::string python_prefix(const Environment& environment) {
@@ -163,14 +166,14 @@ Fact<Library> ask_nccl(const std::map<std::string, std::string>& environment) {
     if (!path) {
       return Missing{Why::absent, fmt::format("VLLM_NCCL_SO_PATH={}: no library of this architecture there", named)};
     }
-    return Library{*path, version_of(*path)};
+    return Library{*path, nccl_version_of(*path)};
   }
   auto path = find_of_active_python(environment);
   if (!path) path = dynlib::find_library("libnccl.so.2", value_of(environment, "LD_LIBRARY_PATH"));
   if (!path) path = find_in_usual_prefixes(environment);
   if (!path)
     return Missing{Why::absent, "libnccl.so.2: neither where the loader looks nor in a Python package nvidia-nccl"};
-  return Library{*path, version_of(*path)};
+  return Library{*path, nccl_version_of(*path)};
 }
 
 Fact<std::vector<Library>> ask_nccl_plugins(const std::map<std::string, std::string>& environment) {

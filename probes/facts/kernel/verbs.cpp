@@ -9,7 +9,7 @@
 #include "core/dynlib/ibverbs.h"
 #include "probes/facts/file_tree.h"
 #include "probes/facts/kernel/ask.h"
-#include "probes/facts/kernel/library_version.h"
+#include "probes/facts/readers/library_version.h"
 #include "probes/facts/kernel/quiet_stderr.h"
 #include "probes/facts/kernel/uverbs.h"
 
@@ -132,7 +132,7 @@ VerbsAnswers ask_verbs() {
   VerbsAnswers answers;
   if (verbs) {
     const std::string& path = verbs.library().path();
-    answers.library = Library{path, rdma_core_version(FileTree::live().canonical(path).value_or(path))};
+    answers.library = Library{path, readers::rdma_core_version(FileTree::live().canonical(path).value_or(path))};
   } else {
     answers.library = load_failure(verbs.error());
   }

@@ -4,6 +4,7 @@
 #include <array>
 #include <set>
 
+#include "probes/facts/readers/host.h"
 #include "probes/facts/readers/readers.h"
 #include "probes/facts/readers/values.h"
 
@@ -35,24 +36,8 @@ Fact<std::string> read_machine(const FileTree& tree) {
   return name;
 }
 
-/// What /proc/1/cgroup of a cgroup v1 or a shared cgroup namespace tells.
-std::optional<std::string> container_in_cgroup(std::string_view text) {
-  struct Mark {
-    const char* text;
-    const char* container;
-  };
-  for (const Mark& mark : {Mark{"kubepods", "kubernetes"}, Mark{"libpod", "podman"}, Mark{"/docker", "docker"},
-                           Mark{"docker-", "docker"}, Mark{"/lxc", "lxc"}, Mark{"containerd", "containerd"}}) {
-    if (text.find(mark.text) != std::string_view::npos) return mark.container;
-  }
-  return std::nullopt;
-}
-
 Fact<std::string> read_container(const FileTree& tree) {
-  if (tree.exists("/var/run/secrets/kubernetes.io/serviceaccount")) return std::string("kubernetes");
-  if (tree.exists("/run/.containerenv")) return std::string("podman");
-  if (tree.exists("/.dockerenv")) return std::string("docker");
-  if (const auto named = read_line(tree, "/run/systemd/container")) return named;
+  if (auto marked = container_mark(tree, "")) return *marked;
   const Fact<std::string> environment = tree.read("/proc/1/environ");
   for (const std::string& variable : split_words(environment.value_or(""), std::string_view("\0", 1))) {
     constexpr std::string_view name = "container=";
@@ -63,13 +48,12 @@ Fact<std::string> read_container(const FileTree& tree) {
   Fact<std::string> cgroup = tree.read("/proc/1/cgroup");
   if (!cgroup) cgroup = tree.read("/proc/self/cgroup");
   if (!cgroup) return cgroup;
-  return container_in_cgroup(*cgroup).value_or("none");
+  return container_of_cgroup(*cgroup).value_or("none");
 }
 
 /// rdma-core names a provider's file after the driver that it names (rdma_provider() of its buildlib): only files of
 /// other names have to be read.
-Fact<std::vector<std::string>> read_providers(const FileTree& tree) {
-  constexpr const char* directory = "/etc/libibverbs.d";
+Fact<std::vector<std::string>> providers_in(const FileTree& tree, const std::string& directory) {
   constexpr std::string_view suffix = ".driver";
   const Fact<std::vector<std::string>> names = list_names(tree, directory);
   if (!names) return names.missing();
@@ -147,6 +131,30 @@ Fact<std::string> answer_or_file(const FileTree& tree, const Fact<std::string>& 
 
 }  // namespace
 
+std::optional<std::string> container_of_cgroup(std::string_view text) {
+  struct Mark {
+    const char* text;
+    const char* container;
+  };
+  for (const Mark& mark : {Mark{"kubepods", "kubernetes"}, Mark{"libpod", "podman"}, Mark{"/docker", "docker"},
+                           Mark{"docker-", "docker"}, Mark{"/lxc", "lxc"}, Mark{"containerd", "containerd"}}) {
+    if (text.find(mark.text) != std::string_view::npos) return mark.container;
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> container_mark(const FileTree& tree, const std::string& root) {
+  if (tree.exists(root + "/var/run/secrets/kubernetes.io/serviceaccount")) return "kubernetes";
+  if (tree.exists(root + "/run/.containerenv")) return "podman";
+  if (tree.exists(root + "/.dockerenv")) return "docker";
+  if (auto named = read_line(tree, root + "/run/systemd/container")) return *named;
+  return std::nullopt;
+}
+
+Fact<std::vector<std::string>> read_verbs_providers(const FileTree& tree, const std::string& root) {
+  return providers_in(tree, root + "/etc/libibverbs.d");
+}
+
 Host read_host(const FileTree& tree, const KernelAnswers& answers) {
   Host host;
   host.hostname = answer_or_file(tree, answers.hostname, "/proc/sys/kernel/hostname");
@@ -157,7 +165,7 @@ Host read_host(const FileTree& tree, const KernelAnswers& answers) {
   host.machine = read_machine(tree);
   host.container = read_container(tree);
   host.libibverbs = answers.libibverbs;
-  host.verbs_providers = read_providers(tree);
+  host.verbs_providers = read_verbs_providers(tree, "");
   if (answers.nccl) host.nccl_libraries.push_back(*answers.nccl);
   host.nccl_plugins = answers.nccl_plugins;
   host.nvidia_driver = read_nvidia_driver(tree);

@@ -31,23 +31,20 @@ std::optional<std::string> value_of(const std::map<std::string, std::string>& en
   return found->second;
 }
 
-/// As fopen() of the process sees it: a relative path starts at the working directory, which only a live tree has.
-std::optional<std::string> path_in(const FileTree& tree, std::string path) {
+/// As fopen() of the process sees it.
+std::optional<std::string> path_in(const ProcessPlace& place, std::string path) {
   path.resize(std::min(path.size(), longest_text));
   if (!path.empty() && path.front() == '/') return path;
-  if (!tree.is_live()) return std::nullopt;
-  std::error_code error;
-  const auto absolute = std::filesystem::absolute(path, error);
-  if (error) return std::nullopt;
-  return absolute.lexically_normal().string();
+  if (!place.folder) return std::nullopt;
+  return (std::filesystem::path(*place.folder) / path).lexically_normal().string();
 }
 
-std::vector<std::string> conf_paths(const FileTree& tree, const std::map<std::string, std::string>& environment) {
+std::vector<std::string> conf_paths(const ProcessPlace& place, const std::map<std::string, std::string>& environment) {
   std::vector<std::string> paths;
   if (const auto named = value_of(environment, "NCCL_CONF_FILE")) {
-    if (auto path = path_in(tree, *named)) paths.push_back(std::move(*path));
+    if (auto path = path_in(place, *named)) paths.push_back(std::move(*path));
   } else if (const auto home = value_of(environment, "HOME")) {
-    if (auto path = path_in(tree, *home + "/.nccl.conf")) paths.push_back(std::move(*path));
+    if (auto path = path_in(place, *home + "/.nccl.conf")) paths.push_back(std::move(*path));
   }
   paths.emplace_back("/etc/nccl.conf");
   return paths;
@@ -86,6 +83,16 @@ std::vector<Setting> parse_nccl_conf(std::string_view text, const std::string& f
 }
 
 NcclSettings read_nccl_settings(const FileTree& tree, const std::map<std::string, std::string>& environment) {
+  ProcessPlace here;
+  std::error_code error;
+  // A saved machine does not tell in which directory it was saved.
+  if (tree.is_live()) here.folder = std::filesystem::current_path(error).string();
+  if (error) here.folder.reset();
+  return read_nccl_settings(tree, environment, here);
+}
+
+NcclSettings read_nccl_settings(const FileTree& tree, const std::map<std::string, std::string>& environment,
+                                const ProcessPlace& place) {
   NcclSettings result;
   std::set<std::string> names;
   for (const auto& [name, value] : environment) {
@@ -93,8 +100,8 @@ NcclSettings read_nccl_settings(const FileTree& tree, const std::map<std::string
     result.in_force.push_back({name, value, "environment"});
     names.insert(name);
   }
-  for (const std::string& path : conf_paths(tree, environment)) {
-    const Fact<std::string> text = tree.read(path);
+  for (const std::string& path : conf_paths(place, environment)) {
+    const Fact<std::string> text = tree.read(place.root + path);
     if (!text) continue;
     result.conf_files.push_back(path);
     for (Setting& setting : parse_nccl_conf(*text, path)) {

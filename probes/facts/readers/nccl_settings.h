@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,8 +31,18 @@ struct NcclSettings {
   std::vector<Setting> in_force;        ///< one per name; the first source wins
   std::vector<std::string> conf_files;  ///< those that exist and were read
 };
+/// Where a process finds its files.
+struct ProcessPlace {
+  std::string root;                   ///< of its root directory: "" for this process, "/proc/4711/root" for another
+  std::optional<std::string> folder;  ///< its working directory, below that root; nullopt: unknown
+};
+
 /// Environment, then NCCL_CONF_FILE or else ~/.nccl.conf, then /etc/nccl.conf. A variable that is set and empty in the
 /// environment keeps its empty value, as with setenv(..., overwrite 0).
+/// Paths in the result are the process's own.
+NcclSettings read_nccl_settings(const FileTree& tree, const std::map<std::string, std::string>& environment,
+                                const ProcessPlace& place);
+/// Of this process.
 NcclSettings read_nccl_settings(const FileTree& tree, const std::map<std::string, std::string>& environment);
 
 }  // namespace rocekit::facts::readers

@@ -20,8 +20,10 @@ std::vector<Netdev> read_netdevs(const FileTree& tree, const KernelAnswers& answ
 Fact<std::vector<PersistentConfig>> read_persistent_config(const FileTree& tree, std::string_view netdev,
                                                            const Fact<std::string>& mac);  // persistent_config.cpp
 Host read_host(const FileTree& tree, const KernelAnswers& answers);                        // host.cpp
-Process read_process(const FileTree& tree, const KernelAnswers& answers);        // process.cpp (nccl_settings.cpp)
-std::vector<Gpu> read_gpus(const FileTree& tree, const KernelAnswers& answers);  // gpus.cpp
+Process read_process(const FileTree& tree, const KernelAnswers& answers);  // process.cpp (nccl_settings.cpp)
+/// Another process, seen from outside: /proc/PID and the files below its root.
+Serving read_serving(const FileTree& tree, const KernelAnswers& answers, int pid);  // serving.cpp
+std::vector<Gpu> read_gpus(const FileTree& tree, const KernelAnswers& answers);     // gpus.cpp
 /// From hwloc's XML, and from the PCI paths of devices and GPUs.
 Fact<Topology> read_topology(const KernelAnswers& answers, const std::vector<Device>& devices,
                              const std::vector<Gpu>& gpus);  // topology.cpp

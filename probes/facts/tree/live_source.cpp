@@ -18,6 +18,8 @@ Node LiveSource::look_up(const std::string& path) {
   if (*kind != Kind::link) return {*kind, {}, {}};
   const Fact<std::string> target = read_disk_link(path);
   if (!target) return {Kind::error, {}, target.missing()};
+  // The link reads "/" and leads into another root directory.
+  if (process_root_length(path) == path.size()) return {Kind::directory, {}, {}};
   return {Kind::link, *target, {}};
 }
 
@@ -46,7 +48,9 @@ Fact<std::string> LiveSource::read(const std::string& path) {
     auto content = read_small(path);
     if (content && (is_attribute || !*content || !(*content)->empty())) return std::move(*content);
   }
-  return read_disk_file(path, FileTree::max_file_bytes, FollowLinks::yes);
+  // Links below a process's root were followed inside it; one that comes up meanwhile must not lead out.
+  const FollowLinks follow = process_root_length(path) > 0 ? FollowLinks::no : FollowLinks::yes;
+  return read_disk_file(path, FileTree::max_file_bytes, follow);
 }
 
 Fact<std::vector<std::string>> LiveSource::list(const std::string& path) {

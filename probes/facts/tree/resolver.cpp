@@ -55,7 +55,7 @@ Resolved Resolver::walk(std::string current, std::string_view rest, LastLink las
     const std::string name = std::move(pending.back());
     pending.pop_back();
     if (name == "..") {
-      current = parent_of(current);
+      if (current.size() > process_root_length(current)) current = parent_of(current);
       node = {Kind::directory, {}, {}};
       continue;
     }
@@ -66,7 +66,7 @@ Resolved Resolver::walk(std::string current, std::string_view rest, LastLink las
       case Kind::link:
         if (pending.empty() && last_link == LastLink::keep) return {std::move(child), std::move(node)};
         if (++links > max_links) return {std::move(child), error_node(ELOOP)};
-        if (!node.target.empty() && node.target.front() == '/') current.clear();
+        if (!node.target.empty() && node.target.front() == '/') current.resize(process_root_length(current));
         push_components(pending, node.target);
         node = {Kind::directory, {}, {}};
         break;

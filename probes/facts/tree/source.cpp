@@ -47,6 +47,20 @@ std::string parent_of(const std::string& path) { return path.substr(0, path.rfin
 
 std::string name_of(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
+std::size_t process_root_length(std::string_view path) {
+  constexpr std::string_view start = "/proc/";
+  if (path.substr(0, start.size()) != start) return 0;
+  const std::size_t slash = path.find('/', start.size());
+  if (slash == std::string_view::npos) return 0;
+  const std::string_view process = path.substr(start.size(), slash - start.size());
+  const bool is_number = !process.empty() && process.find_first_not_of("0123456789") == std::string_view::npos;
+  if (!is_number && process != "self") return 0;
+  constexpr std::string_view root = "/root";
+  if (path.substr(slash, root.size()) != root) return 0;
+  const std::size_t length = slash + root.size();
+  return path.size() == length || path[length] == '/' ? length : 0;
+}
+
 Fact<std::vector<DiskEntry>> list_disk_directory(const std::string& path) {
   const Descriptor directory(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_DIRECTORY | O_CLOEXEC));
   if (directory.get() < 0) return missing_reason(errno);

@@ -1,7 +1,9 @@
 // Where a FileTree's files come from, one directory entry at a time; links are followed by Resolver, never here.
 #pragma once
 
+#include <cstddef>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "probes/facts/fact.h"
@@ -43,6 +45,10 @@ class Source {
 std::string parent_of(const std::string& path);
 /// "/a/b" -> "b".
 std::string name_of(const std::string& path);
+
+/// Length of "/proc/4711/root" (or "/proc/self/root") where the path is that or lies below it, else 0: there another
+/// root directory begins, and absolute links and ".." of what lies below do not lead out of it.
+std::size_t process_root_length(std::string_view path);
 
 /// Names in a directory on disk, sorted, each with its kind (links' targets are not read).
 struct DiskEntry {

@@ -15,7 +15,7 @@
 
 #include "probes/facts/kernel/ethtool_ioctl.h"
 #include "probes/facts/kernel/ethtool_netlink.h"
-#include "probes/facts/kernel/library_version.h"
+#include "probes/facts/readers/library_version.h"
 #include "probes/facts/kernel/netlink.h"
 #include "probes/facts/kernel/quiet_stderr.h"
 #include "probes/facts/kernel/uverbs.h"
@@ -23,6 +23,7 @@
 namespace rocekit::facts::kernel {
 namespace {
 
+using readers::rdma_core_version;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;

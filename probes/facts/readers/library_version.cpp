@@ -1,10 +1,10 @@
-#include "probes/facts/kernel/library_version.h"
+#include "probes/facts/readers/library_version.h"
 
 #include <fmt/format.h>
 
 #include <string_view>
 
-namespace rocekit::facts::kernel {
+namespace rocekit::facts::readers {
 
 Fact<std::string> rdma_core_version(const std::string& real_path) {
   const std::string_view path = real_path;
@@ -21,4 +21,4 @@ Fact<std::string> rdma_core_version(const std::string& real_path) {
   return Missing{Why::not_supported, fmt::format("{}: the file name holds no version of rdma-core", real_path)};
 }
 
-}  // namespace rocekit::facts::kernel
+}  // namespace rocekit::facts::readers
