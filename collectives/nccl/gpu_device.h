@@ -2,7 +2,10 @@
 // check them, CUDA graphs.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "collectives/communicator/device.h"
 #include "core/dynlib/cuda.h"
@@ -14,8 +17,13 @@ class GpuDevice : public Device {
  public:
   virtual int ordinal() const = 0;
   virtual dynlib::CudaStream stream() const = 0;
-  /// Makes the GPU's primary context the calling thread's: NCCL works on the GPU that is current.
-  virtual void make_current() const = 0;
+  /// A function that makes the GPU's primary context the calling thread's, as NCCL works on the GPU that is current.
+  /// It may outlive the device.
+  virtual std::function<void()> context_setter() const = 0;
+  /// Whether all that was enqueued is done, or has failed.
+  virtual bool idle() const = 0;
+  /// What this build or driver lacks, a sentence each.
+  virtual std::vector<std::string> notes() const = 0;
 };
 
 /// `ordinal` as CUDA counts (CUDA_VISIBLE_DEVICES renumbers). The GPU stays current in the calling thread.

@@ -56,9 +56,36 @@ inline constexpr int undefined = INT_MIN;
 
 /// NCCL_VERSION(2, 17, 1); since 2.9.
 constexpr int version_code(int major, int minor, int patch) { return major * 10000 + minor * 100 + patch; }
-inline constexpr int oldest_version = version_code(2, 14, 0);         ///< ncclCommInitRankConfig
-inline constexpr int first_with_net_name = version_code(2, 17, 0);    ///< ncclConfig_t.netName
-inline constexpr int first_with_all_to_all = version_code(2, 28, 0);  ///< ncclAlltoAll
+inline constexpr int oldest_version = version_code(2, 14, 0);       ///< ncclCommInitRankConfig
+inline constexpr int first_with_net_name = version_code(2, 17, 0);  ///< ncclConfig_t.netName
+
+/// Functions of nccl.h, by their names there.
+struct Functions {
+  Result (*get_version)(int* version) = nullptr;
+  Result (*get_unique_id)(UniqueId* id) = nullptr;
+  Result (*comm_init_rank_config)(Comm* comm, int ranks, UniqueId id, int rank, Config* config) = nullptr;
+  Result (*comm_destroy)(Comm comm) = nullptr;
+  Result (*comm_abort)(Comm comm) = nullptr;
+  Result (*comm_get_async_error)(Comm comm, Result* error) = nullptr;
+  const char* (*get_error_string)(Result result) = nullptr;
+  Result (*all_reduce)(const void* send, void* receive, std::size_t count, int type, int op, Comm comm,
+                       Stream stream) = nullptr;
+  Result (*broadcast)(const void* send, void* receive, std::size_t count, int type, int root, Comm comm,
+                      Stream stream) = nullptr;
+  Result (*reduce_scatter)(const void* send, void* receive, std::size_t receive_count, int type, int op, Comm comm,
+                           Stream stream) = nullptr;
+  Result (*all_gather)(const void* send, void* receive, std::size_t send_count, int type, Comm comm,
+                       Stream stream) = nullptr;
+  Result (*send)(const void* data, std::size_t count, int type, int peer, Comm comm, Stream stream) = nullptr;
+  Result (*recv)(void* data, std::size_t count, int type, int peer, Comm comm, Stream stream) = nullptr;
+  Result (*group_start)() = nullptr;
+  Result (*group_end)() = nullptr;
+  // nullptr where the library lacks them
+  Result (*all_to_all)(const void* send, void* receive, std::size_t count, int type, Comm comm,
+                       Stream stream) = nullptr;          ///< 2.28
+  const char* (*get_last_error)(Comm comm) = nullptr;     ///< 2.13
+  Result (*comm_revoke)(Comm comm, int flags) = nullptr;  ///< 2.28.7
+};
 
 /// For a library of `version`: everything left to NCCL but the network's name, where one is given (not nullptr).
 /// Before 2.17 there is no name to give: the part that such a library knows.

@@ -9,6 +9,12 @@
 
 namespace rocekit::collectives {
 
+namespace nccl {
+/// "ncclCommInitRankConfig: invalid usage (Failed to initialize any NET plugin)": the result's meaning and NCCL's text
+/// about the last error. `comm` may be nullptr.
+std::string describe(const Functions& functions, const char* function, Result result, Comm comm);
+}  // namespace nccl
+
 class NcclLibrary {
  public:
   /// `path`: --nccl-lib; empty: VLLM_NCCL_SO_PATH, the nvidia-nccl package beside the active Python's PyTorch, what the
@@ -29,43 +35,13 @@ class NcclLibrary {
   const std::vector<std::string>& notes() const { return notes_; }
   bool chooses_network() const { return version_code_ >= nccl::first_with_net_name; }
 
-  /// "ncclCommInitRankConfig: invalid usage (Failed to initialize any NET plugin)", with NCCL's last-error text, which
-  /// is of this thread's last failed call; `comm` may be nullptr.
-  std::string describe(const char* function, nccl::Result result, nccl::Comm comm) const;
-
-  // Functions of nccl.h, by their names there.
-  nccl::Result (*get_version)(int* version) = nullptr;
-  nccl::Result (*get_unique_id)(nccl::UniqueId* id) = nullptr;
-  nccl::Result (*comm_init_rank_config)(nccl::Comm* comm, int ranks, nccl::UniqueId id, int rank,
-                                        nccl::Config* config) = nullptr;
-  nccl::Result (*comm_destroy)(nccl::Comm comm) = nullptr;
-  nccl::Result (*comm_abort)(nccl::Comm comm) = nullptr;
-  nccl::Result (*comm_get_async_error)(nccl::Comm comm, nccl::Result* error) = nullptr;
-  const char* (*get_error_string)(nccl::Result result) = nullptr;
-  nccl::Result (*all_reduce)(const void* send, void* receive, std::size_t count, int type, int op, nccl::Comm comm,
-                             nccl::Stream stream) = nullptr;
-  nccl::Result (*broadcast)(const void* send, void* receive, std::size_t count, int type, int root, nccl::Comm comm,
-                            nccl::Stream stream) = nullptr;
-  nccl::Result (*reduce_scatter)(const void* send, void* receive, std::size_t receive_count, int type, int op,
-                                 nccl::Comm comm, nccl::Stream stream) = nullptr;
-  nccl::Result (*all_gather)(const void* send, void* receive, std::size_t send_count, int type, nccl::Comm comm,
-                             nccl::Stream stream) = nullptr;
-  nccl::Result (*send)(const void* data, std::size_t count, int type, int peer, nccl::Comm comm,
-                       nccl::Stream stream) = nullptr;
-  nccl::Result (*receive)(void* data, std::size_t count, int type, int peer, nccl::Comm comm,
-                          nccl::Stream stream) = nullptr;
-  nccl::Result (*group_start)() = nullptr;
-  nccl::Result (*group_end)() = nullptr;
-  // nullptr where the library lacks them
-  nccl::Result (*all_to_all)(const void* send, void* receive, std::size_t count, int type, nccl::Comm comm,
-                             nccl::Stream stream) = nullptr;          ///< 2.28
-  const char* (*get_last_error)(nccl::Comm comm) = nullptr;           ///< 2.13
-  nccl::Result (*comm_revoke)(nccl::Comm comm, int flags) = nullptr;  ///< 2.28.7
+  const nccl::Functions& functions() const { return functions_; }
 
  private:
   NcclLibrary() = default;
 
   dynlib::SharedLibrary library_;
+  nccl::Functions functions_;
   std::string path_;
   int version_code_ = 0;
   std::vector<std::string> notes_;

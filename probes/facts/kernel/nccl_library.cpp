@@ -1,6 +1,4 @@
 #include <fmt/format.h>
-#include <glob.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cctype>
@@ -8,6 +6,7 @@
 #include <string_view>
 
 #include "core/dynlib/library_search.h"
+#include "core/dynlib/nccl_search.h"
 #include "probes/facts/file_tree.h"
 #include "probes/facts/kernel/ask.h"
 #include "probes/facts/readers/nccl_settings.h"
@@ -28,8 +27,6 @@ std::string value_of(const Environment& environment, const char* name) {
   const char* value = std::getenv(name);
   return value != nullptr ? value : "";
 }
-
-bool is_there(const std::string& path) { return access(path.c_str(), F_OK) == 0; }
 
 /// "2.28.9" at the start of "2.28.9+cuda13.0"; empty when it is no version.
 std::string leading_version(std::string_view text) {
@@ -61,70 +58,6 @@ Fact<std::string> nccl_version_of(const std::string& path) {
 }
 
 namespace {
-
-/// Directory of the `python3` that PATH gives: of a virtual environment where one is active or comes first.
-std::string python_prefix(const Environment& environment) {
-  const std::string path = value_of(environment, "PATH");
-  for (std::string_view rest = path; !rest.empty();) {
-    const std::size_t colon = rest.find(':');
-    const std::string directory(rest.substr(0, colon));
-    rest.remove_prefix(colon == std::string_view::npos ? rest.size() : colon + 1);
-    if (directory.compare(0, 1, "/") == 0 && is_there(directory + "/python3")) return tree::parent_of(directory);
-  }
-  return "";
-}
-
-std::vector<std::string> paths_like(const std::string& pattern) {
-  glob_t matches{};
-  std::vector<std::string> paths;
-  if (glob(pattern.c_str(), 0, nullptr, &matches) == 0) {
-    paths.assign(matches.gl_pathv, matches.gl_pathv + matches.gl_pathc);
-  }
-  globfree(&matches);
-  return paths;
-}
-
-/// The package nvidia-nccl of one prefix ("/opt/venv").
-std::optional<std::string> find_in_prefix(const std::string& prefix) {
-  if (prefix.empty()) return std::nullopt;
-  const std::vector<std::string> pythons = paths_like(prefix + "/lib/python3*");
-  for (const char* packages : {"site-packages", "dist-packages"}) {
-    for (const std::string& python : pythons) {
-      std::string path = fmt::format("{}/{}/nvidia/nccl/lib/libnccl.so.2", python, packages);
-      if (is_there(path)) return path;
-    }
-  }
-  return std::nullopt;
-}
-
-bool has_torch_beside(const std::string& library) {
-  // .../site-packages/nvidia/nccl/lib/libnccl.so.2
-  std::string packages = library;
-  for (int level = 0; level < 4; ++level) packages = tree::parent_of(packages);
-  return is_there(packages + "/torch");
-}
-
-/// The run path of PyTorch's wheel leads to the wheel's own libnccl before the loader looks anywhere else, and whatever
-/// loads libnccl.so.2 later in that process (vLLM) gets the same one.
-std::optional<std::string> find_of_active_python(const Environment& environment) {
-  for (const std::string& prefix :
-       {value_of(environment, "VIRTUAL_ENV"), value_of(environment, "CONDA_PREFIX"), python_prefix(environment)}) {
-    const auto path = find_in_prefix(prefix);
-    if (path && has_torch_beside(*path)) return path;
-  }
-  return std::nullopt;
-}
-
-/// Where other Python environments usually stand.
-std::optional<std::string> find_in_usual_prefixes(const Environment& environment) {
-  const std::string home = value_of(environment, "HOME");
-  for (const std::string& prefix : {home.empty() ? std::string() : home + "/.local", std::string("/usr/local"),
-                                    std::string("/usr"), std::string("/opt/venv"), std::string("/opt/*/.venv"),
-                                    std::string("/opt/conda"), std::string("/opt/conda/envs/*")}) {
-    if (auto path = find_in_prefix(prefix)) return path;
-  }
-  return std::nullopt;
-}
 
 /// ncclOpenNetPluginLib() of src/plugin/plugin_open.cc: the name itself, then libnccl-net-NAME.so.
 std::optional<std::string> find_plugin(const std::string& name, std::string_view ld_library_path) {
@@ -160,17 +93,10 @@ std::vector<std::string> plugin_names(const Environment& environment) {
 }  // namespace
 
 Fact<Library> ask_nccl(const std::map<std::string, std::string>& environment) {
+  const auto path = dynlib::find_nccl(environment);
   const std::string named = value_of(environment, "VLLM_NCCL_SO_PATH");
-  if (!named.empty()) {
-    const auto path = dynlib::find_library(named, value_of(environment, "LD_LIBRARY_PATH"));
-    if (!path) {
-      return Missing{Why::absent, fmt::format("VLLM_NCCL_SO_PATH={}: no library of this architecture there", named)};
-    }
-    return Library{*path, nccl_version_of(*path)};
-  }
-  auto path = find_of_active_python(environment);
-  if (!path) path = dynlib::find_library("libnccl.so.2", value_of(environment, "LD_LIBRARY_PATH"));
-  if (!path) path = find_in_usual_prefixes(environment);
+  if (!path && !named.empty())
+    return Missing{Why::absent, fmt::format("VLLM_NCCL_SO_PATH={}: no library of this architecture there", named)};
   if (!path)
     return Missing{Why::absent, "libnccl.so.2: neither where the loader looks nor in a Python package nvidia-nccl"};
   return Library{*path, nccl_version_of(*path)};
