@@ -55,7 +55,7 @@ using What = SideQuestion::What;
 constexpr std::chrono::seconds start_time{60};
 constexpr std::chrono::seconds log_time{10};
 /// The child's own error, which says more, comes before this process stops waiting.
-constexpr std::chrono::seconds answer_grace{2};
+constexpr std::chrono::seconds answer_grace{1};
 /// For what lies between two processes of one machine.
 constexpr std::chrono::seconds transfer_time{30};
 
