@@ -4,6 +4,8 @@
 #include <array>
 #include <string_view>
 
+#include "probes/facts/variables.h"
+
 namespace rocekit::facts {
 namespace {
 
@@ -13,13 +15,18 @@ bool ends_with(std::string_view text, std::string_view end) {
   return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
 }
 
-std::string container_variable(std::string_view environment) {
+/// Of an environment, the variable that names a container, and of the process that is judged also those that readers
+/// ask for; each ended by a NUL.
+std::string kept_variables(std::string_view environment, bool of_init) {
+  std::string kept;
   while (!environment.empty()) {
     const std::string_view variable = environment.substr(0, environment.find('\0'));
-    if (begins_with(variable, "container=")) return std::string(variable);
+    const bool asked = !of_init && is_asked_variable(variable.substr(0, variable.find('=')));
+    if (asked || begins_with(variable, "container=")) kept.append(variable).append(1, '\0');
     environment.remove_prefix(std::min(variable.size() + 1, environment.size()));
   }
-  return {};
+  if (!kept.empty()) kept.pop_back();
+  return kept;
 }
 
 bool is_secret_key(std::string_view key) {
@@ -79,7 +86,9 @@ std::string without_secret_lines(std::string_view text) {
 }  // namespace
 
 std::string without_secrets(const std::string& path, const std::string& content) {
-  if (begins_with(path, "/proc/") && ends_with(path, "/environ")) return container_variable(content);
+  if (begins_with(path, "/proc/") && ends_with(path, "/environ")) {
+    return kept_variables(content, path == "/proc/1/environ");
+  }
   for (const std::string_view directory :
        {"/etc/netplan/", "/lib/netplan/", "/usr/lib/netplan/", "/etc/NetworkManager/", "/usr/lib/NetworkManager/",
         "/etc/systemd/network/", "/run/systemd/network/", "/etc/network/", "/etc/sysconfig/network-scripts/"}) {

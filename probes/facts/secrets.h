@@ -5,8 +5,8 @@
 
 namespace rocekit::facts {
 
-/// The content of a file without secrets: of a process's environment only the variable that names a container; of
-/// network configuration everything but pre-shared keys, passwords and private keys.
+/// The content of a file without secrets: of an environment only the variable that names a container and those that
+/// is_asked_variable() lets pass; of network configuration everything but pre-shared keys, passwords and private keys.
 std::string without_secrets(const std::string& path, const std::string& content);
 
 }  // namespace rocekit::facts

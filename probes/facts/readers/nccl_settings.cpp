@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <filesystem>
 #include <optional>
@@ -12,15 +11,6 @@
 
 namespace rocekit::facts::readers {
 namespace {
-
-constexpr std::array<std::string_view, 19> transport_prefixes{
-    "NCCL_", "TORCH_NCCL_", "GLOO_", "TP_SOCKET_", "UCX_", "VLLM_", "SGLANG_", "RAY_", "OMPI_MCA_", "PMIX_MCA_",
-    "PRTE_", "NVSHMEM_",    "FI_",   "RDMAV_",     "IBV_", "MLX5_", "MLX4_",   "RXE_", "MASTER_",
-};
-constexpr std::array<std::string_view, 4> transport_names{"CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER",
-                                                          "NVIDIA_VISIBLE_DEVICES", "HOST_IP"};
-constexpr std::array<std::string_view, 2> search_names{"HOME", "LD_LIBRARY_PATH"};
-constexpr std::array<std::string_view, 4> secret_words{"API_KEY", "TOKEN", "SECRET", "PASSWORD"};
 
 // The buffers of setEnvFile and initEnv hold 1024 bytes.
 constexpr std::size_t longest_text = 1023;
@@ -53,18 +43,6 @@ std::vector<std::string> conf_paths(const ProcessPlace& place, const std::map<st
 std::string_view until_nul(std::string_view text) { return text.substr(0, text.find('\0')); }
 
 }  // namespace
-
-bool is_transport_variable(std::string_view name) {
-  const auto holds = [&](std::string_view word) { return name.find(word) != std::string_view::npos; };
-  if (std::any_of(secret_words.begin(), secret_words.end(), holds)) return false;
-  const auto starts = [&](std::string_view prefix) { return name.substr(0, prefix.size()) == prefix; };
-  return std::any_of(transport_prefixes.begin(), transport_prefixes.end(), starts) ||
-         std::find(transport_names.begin(), transport_names.end(), name) != transport_names.end();
-}
-
-bool is_asked_variable(std::string_view name) {
-  return std::find(search_names.begin(), search_names.end(), name) != search_names.end() || is_transport_variable(name);
-}
 
 std::vector<Setting> parse_nccl_conf(std::string_view text, const std::string& file) {
   std::vector<Setting> settings;

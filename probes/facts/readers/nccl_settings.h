@@ -9,17 +9,12 @@
 
 #include "probes/facts/file_tree.h"
 #include "probes/facts/node_facts.h"
+#include "probes/facts/variables.h"
 
 namespace rocekit::facts::readers {
 
-/// Whether a variable is one that NCCL, vLLM, Ray, Gloo, UCX, libibverbs or Open MPI reads to choose a network.
-/// False for variables that hold a secret (VLLM_API_KEY): they are never read, shown or saved.
-bool is_transport_variable(std::string_view name);
-
-/// Whether KernelAnswers::environment keeps a variable: the transport variables; LD_LIBRARY_PATH, by which libnccl is
-/// found; and HOME, under which NCCL looks for .nccl.conf. NCCL takes that directory from the password database
-/// (getpwuid of the real user), so HOME in the answers is that directory where it is known.
-bool is_asked_variable(std::string_view name);
+using facts::is_asked_variable;
+using facts::is_transport_variable;
 
 /// Lines "NAME=VALUE" as NCCL's setEnvFile reads them (src/misc/param.cc, 2.28.9): a '#' in the first column starts a
 /// comment, a line without '=' is skipped, blanks and quotes are kept as they stand ("export NCCL_DEBUG=INFO" sets a

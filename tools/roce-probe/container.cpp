@@ -1,0 +1,70 @@
+#include "tools/roce-probe/container.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <charconv>
+#include <chrono>
+#include <optional>
+#include <string_view>
+
+#include "core/error.h"
+#include "core/io/command.h"
+#include "core/text/utf8.h"
+
+namespace rocekit::probe {
+namespace {
+
+/// The rule of both for names and IDs; a word that begins with '-' would be an option.
+bool is_container_name(const std::string& name) {
+  const auto allowed = [](unsigned char c) { return std::isalnum(c) != 0 || c == '_' || c == '.' || c == '-'; };
+  return !name.empty() && std::isalnum(static_cast<unsigned char>(name.front())) != 0 &&
+         std::all_of(name.begin(), name.end(), allowed);
+}
+
+std::string first_line(const std::string& text) {
+  return text::shortened(text::printable(std::string_view(text).substr(0, text.find('\n'))), 160);
+}
+
+std::optional<int> parse_pid(std::string_view text) {
+  int pid = -1;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), pid);
+  if (error != std::errc{} || pid < 0 || (end != text.data() + text.size() && *end != '\n')) return std::nullopt;
+  return pid;
+}
+
+}  // namespace
+
+int first_process_of_container(const std::string& name) {
+  if (!is_container_name(name)) {
+    throw InputError(fmt::format("\"{}\" is no container's name", text::shortened(text::printable(name), 60)));
+  }
+  std::string refusal;
+  for (const char* runtime : {"podman", "docker"}) {
+    const io::CommandResult result = io::run_command(
+        {runtime, "inspect", "--type", "container", "--format", "{{.State.Pid}}", name}, std::chrono::seconds(10));
+    if (!result.found) continue;
+    if (result.timed_out) throw InputError(fmt::format("{} inspect {} did not answer within 10 s", runtime, name));
+    if (result.exit_code != 0) {
+      refusal += fmt::format("{}{}: {}", refusal.empty() ? "" : "; ", runtime, first_line(result.errors));
+      continue;
+    }
+    const std::optional<int> pid = parse_pid(result.output);
+    if (!pid) {
+      throw InputError(
+          fmt::format("{} inspect {} answered \"{}\", not a process", runtime, name, first_line(result.output)));
+    }
+    if (*pid == 0) throw InputError(fmt::format("container {} is not running; start it first ({})", name, runtime));
+    return *pid;
+  }
+  if (refusal.empty()) {
+    throw InputError(
+        "neither podman nor docker is here to ask; name the process with --pid (inside the container: its number "
+        "there)");
+  }
+  throw InputError(
+      fmt::format("no container {} is known to this user ({}); containers of root: sudo roce-probe", name, refusal));
+}
+
+}  // namespace rocekit::probe
