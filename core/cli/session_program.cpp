@@ -29,6 +29,7 @@ int run_session(const SessionProgram& program, const session::DoorOptions& optio
   context.tool = program.tool;
   context.version = fmt::format("{} ({})", version, commit);
   context.say = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };
+  context.courier = program.courier;
   session::Session session = session::open(options, context);
   const auto end = [&](const std::string& sentence) {
     session.abort(sentence);
@@ -39,6 +40,7 @@ int run_session(const SessionProgram& program, const session::DoorOptions& optio
     const std::string code = std::to_string(static_cast<int>(program.work(session)));
     const std::string of_rank_0 = session.broadcast(code, 0, "reporting", std::chrono::seconds(30));
     session.close();
+    if (program.after) program.after();
     return std::stoi(of_rank_0);
   } catch (const session::Interrupted& error) {
     if (session.rank() == 0 || door == session::Door::join) say(program.tool, error.what());

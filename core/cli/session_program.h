@@ -15,6 +15,10 @@ struct SessionProgram {
   std::string needs_less;
   /// The work, on all ranks. The code that rank 0 returns is every rank's.
   std::function<ExitCode(session::Session&)> work;
+  /// As session::DoorContext has it; empty: the session's own way.
+  std::function<std::string(int rank, int size, std::string bytes)> courier = {};
+  /// After work that all ranks have done and an orderly end of the session.
+  std::function<void()> after = {};
 };
 
 /// Opens the session of `options`, does the work and closes it. Returns the process's exit code. An error of the work

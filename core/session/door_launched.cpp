@@ -1,7 +1,8 @@
 // Under mpirun and srun: MPI passes rank 0's addresses, port and token to the other ranks, and is not used any more.
 //
 // MPI runs in a child process. There it cannot leave threads, memory hooks or open devices in a process that measures,
-// and where it hangs or ends its process, this one can still say so.
+// and where it hangs or ends its process, this one can still say so. A tool that measures MPI gives a courier instead
+// (DoorContext): once a rank's MPI has ended, the launcher's PMIx server lets no process start as that rank again.
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
@@ -10,10 +11,13 @@
 
 #include <cerrno>
 #include <cstring>
-#include <filesystem>
+#include <memory>
+#include <mutex>
+#include <thread>
 #include <vector>
 
 #include "core/dynlib/shared_library.h"
+#include "core/dynlib/tool_module.h"
 #include "core/error.h"
 #include "core/session/door_rooms.h"
 #include "core/session/gate.h"
@@ -60,17 +64,12 @@ Invitation decode(std::string_view bytes) {
 }
 
 std::string find_module(const Launch& launch) {
-  if (const char* path = std::getenv("ROCEKIT_MPI_MODULE")) return path;
-  std::error_code error;
-  const std::filesystem::path here = std::filesystem::read_symlink("/proc/self/exe", error).parent_path();
-  for (const std::filesystem::path& path : {here / module_name, here.parent_path() / "lib" / "rocekit" / module_name,
-                                            std::filesystem::path(ROCEKIT_MODULE_DIR) / module_name}) {
-    if (std::filesystem::exists(path, error)) return path;
-  }
+  std::string path = dynlib::find_tool_module(module_name, "ROCEKIT_MPI_MODULE");
+  if (!path.empty()) return path;
   throw InputError(
       fmt::format("{} started {} ranks, but {} is neither beside the tool nor in {}: install the package rocekit-mpi, "
                   "or use --listen and --join instead of {}",
-                  launch.launcher, launch.size, module_name, ROCEKIT_MODULE_DIR, launch.launcher));
+                  launch.launcher, launch.size, module_name, dynlib::module_folder(), launch.launcher));
 }
 
 /// What the child says: a letter before each step, then 'R' and the invitation, or 'E' and a sentence.
@@ -138,16 +137,66 @@ std::string hang_hint(char step) {
   }
 }
 
-/// Rank 0's invitation, on all ranks.
+SessionError launch_error(const Launch& launch, const std::string& why) {
+  return SessionError(
+      fmt::format("rank {} ({}): {} under {}, so the ranks cannot find each other: use --listen and --join if this "
+                  "does not go away",
+                  launch.rank, hello_of("", "").host, why, launch.launcher));
+}
+
+struct Delivery {
+  std::mutex mutex;
+  std::string bytes;
+  std::string error;  ///< empty: none
+  io::FileDescriptor done;
+};
+
+/// Rank 0's invitation, on all ranks, by the tool's courier.
+Invitation exchange_by_courier(const Launch& launch, std::string mine, const DoorContext& context,
+                               std::chrono::milliseconds wait, Signals& signals) {
+  const auto delivery = std::make_shared<Delivery>();
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) throw launch_error(launch, std::string("pipe: ") + std::strerror(errno));
+  const io::FileDescriptor in(ends[0]);
+  delivery->done = io::FileDescriptor(ends[1]);
+  mine.resize(invitation_bytes);
+  std::thread([delivery, carry = context.courier, launch, mine = std::move(mine)] {
+    std::string bytes;
+    std::string error;
+    try {
+      bytes = carry(launch.rank, launch.size, mine);
+    } catch (const std::exception& failure) {
+      error = failure.what();
+    }
+    const std::lock_guard lock(delivery->mutex);
+    delivery->bytes = std::move(bytes);
+    delivery->error = std::move(error);
+    delivery->done.reset();
+  }).detach();
+  const Deadline deadline = Deadline::after(wait);
+  pollfd fds[] = {{signals.fd(), POLLIN, 0}, {in.get(), POLLIN, 0}};
+  do {
+    if (deadline.passed()) {
+      throw launch_error(launch,
+                         fmt::format("MPI did not start and pass rank 0's address on within {}", time_text(wait)));
+    }
+    ::poll(fds, 2, deadline.left_ms());
+    signals.throw_if_taken("waiting for MPI");
+  } while ((fds[1].revents & (POLLIN | POLLHUP)) == 0);
+  const std::lock_guard lock(delivery->mutex);
+  if (!delivery->error.empty()) throw launch_error(launch, text::printable(delivery->error));
+  try {
+    return decode(delivery->bytes);
+  } catch (const ProtocolError& broken) {
+    throw launch_error(launch, fmt::format("rank 0 {}", broken.what()));
+  }
+}
+
+/// Rank 0's invitation, on all ranks, by MPI in a child process.
 Invitation exchange_by_mpi(const Launch& launch, const std::string& mine, Gate* gate, std::chrono::milliseconds wait,
                            Signals& signals) {
   const std::string module = find_module(launch);
-  const auto error = [&](const std::string& why) {
-    return SessionError(
-        fmt::format("rank {} ({}): {} under {}, so the ranks cannot find each other: use --listen and --join if this "
-                    "does not go away",
-                    launch.rank, hello_of("", "").host, why, launch.launcher));
-  };
+  const auto error = [&](const std::string& why) { return launch_error(launch, why); };
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) throw error(std::string("pipe: ") + std::strerror(errno));
   const io::FileDescriptor in(ends[0]);
@@ -209,6 +258,10 @@ Assembly enter_launched(const DoorOptions& options, const DoorContext& context, 
   if (launch.size > max_ranks)
     throw InputError(fmt::format("{} started {} ranks, more than {}", launch.launcher, launch.size, max_ranks));
   const Hello mine = hello_of(context.tool, context.version, launch.rank);
+  const auto exchange = [&](const std::string& bytes, Gate* gate) {
+    return context.courier ? exchange_by_courier(launch, bytes, context, options.wait, *signals)
+                           : exchange_by_mpi(launch, bytes, gate, options.wait, *signals);
+  };
   Assembly assembly;
   if (launch.rank == 0) {
     Gate gate({}, make_token(), limits);
@@ -217,7 +270,7 @@ Assembly enter_launched(const DoorOptions& options, const DoorContext& context, 
       if (invitation.at.size() < max_addresses) invitation.at.push_back({address.address, gate.port()});
     }
     if (invitation.at.empty()) invitation.at.push_back({"127.0.0.1", gate.port()});
-    exchange_by_mpi(launch, encode(invitation), &gate, options.wait, *signals);
+    exchange(encode(invitation), &gate);
     Children none;
     Reception reception(mine, launch.size, limits, *signals, none);
     reception.run(&gate, options.wait,
@@ -227,7 +280,7 @@ Assembly enter_launched(const DoorOptions& options, const DoorContext& context, 
     assembly.limits = limits;
     assembly.signals = std::move(signals);
   } else {
-    const Invitation invitation = exchange_by_mpi(launch, {}, nullptr, options.wait, *signals);
+    const Invitation invitation = exchange({}, nullptr);
     std::vector<SocketAddress> addresses;
     std::string names;
     for (const HostPort& at : invitation.at) {

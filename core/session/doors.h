@@ -27,6 +27,11 @@ struct DoorContext {
   std::vector<std::string> arguments;  ///< this run's arguments without the door's: for the remote end of --via
   /// Shown to the user while waiting ("On the other node run: ..."); goes to stderr.
   std::function<void(const std::string& line)> say;
+  /// Under mpirun and srun: gives rank 0's bytes to all ranks; the others' are ignored, and all are of one length. Else
+  /// MPI does it in a child process that ends with that. For a tool that needs MPI itself: a launcher lets MPI start
+  /// once only on each rank. Called in a thread of its own, which is left behind when it does not end in time; throws
+  /// std::exception with a sentence.
+  std::function<std::string(int rank, int size, std::string bytes)> courier = {};
 };
 
 enum class Door { launched, listen, join, via, local, none };
