@@ -5,6 +5,7 @@
 
 #include "core/exit_code.h"
 #include "probes/checks/check.h"
+#include "probes/facts/node_facts.h"
 #include "tools/roce-probe/options.h"
 
 namespace rocekit::probe {
@@ -16,6 +17,11 @@ ExitCode explain(const Options& options);
 /// docs/checks: one page a check and an index.
 ExitCode write_check_pages(const Options& options);
 ExitCode print_version();
+/// The settings to serve with, for one consumer.
+ExitCode env(const Options& options);
+
+/// The node that --load, --root or nothing names.
+facts::NodeFacts node_of(const Options& options);
 
 /// One check by its ID, with or without "ROCE-", in any case. Throws InputError that names the near ones.
 const checks::Check& check_named(const std::string& id);

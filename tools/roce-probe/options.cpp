@@ -46,8 +46,8 @@ std::optional<T> parse_number(const std::string& word) {
 }
 
 /// Everything that only a report takes, for refusing it beside other commands.
-constexpr const char* report_options[] = {"--load",   "--root",       "--diff",       "--save",
-                                          "--json",   "--anonymize",  "--check",      "--fail-on",
+constexpr const char* report_options[] = {"--pid",    "--container",  "--load",       "--root",  "--diff",
+                                          "--save",   "--json",       "--anonymize",  "--check", "--fail-on",
                                           "--no-gpu", "--expect-mtu", "--expect-rate"};
 
 class Parser {
@@ -95,6 +95,12 @@ class Parser {
         ->type_name("FILE")
         ->group(group);
     app_.add_option("--root", root_, "A node saved as a directory with --save")->type_name("DIR")->group(group);
+    app_.add_option("--pid", pid_, "Judge the serving process PID in place of this one")
+        ->type_name("PID")
+        ->group(group);
+    app_.add_option("--container", container_, "Judge the process that serves in this podman or docker container")
+        ->type_name("NAME")
+        ->group(group);
     app_.add_flag("--no-gpu", no_gpu_, "Do not ask the CUDA driver, whose start takes seconds on large nodes")
         ->group(group);
   }
@@ -138,6 +144,10 @@ class Parser {
     app_.add_flag("--list-checks", list_flag_, "")->group("");
     explain_ = app_.add_subcommand("explain", "explain ID: what a check judges, what its fault means, what to do");
     explain_->add_option("ID", options_.explain_id, "ROCE-MTU-001, or MTU-001")->required();
+    env_ = app_.add_subcommand("env", "env --for CONSUMER: the settings to serve over RDMA with, and why each");
+    env_->add_option("--for", for_, "shell, podman, docker, compose, vllm, k8s, netplan")->type_name("CONSUMER");
+    env_->add_flag("--no-comments", no_comments_, "The settings alone");
+    env_->fallthrough();
     pages_ = app_.add_subcommand("write-check-pages", "Write docs/checks")->group("");
     pages_->add_option("DIR", options_.pages_directory)->required();
   }
@@ -163,7 +173,7 @@ class Parser {
         for (const std::string& name : item->get_lnames()) known.push_back("--" + name);
       }
     } else {
-      known = {"list-checks", "explain"};
+      known = {"list-checks", "explain", "env"};
     }
     const std::string name = word.substr(0, word.find('='));
     std::string sentence = fmt::format("unknown {} {}", option ? "option" : "command", in_quotes(name));
@@ -192,13 +202,18 @@ class Parser {
     if (list_flag_ || list_->parsed()) options_.command = Command::list_checks;
     if (explain_->parsed()) options_.command = Command::explain;
     if (pages_->parsed()) options_.command = Command::check_pages;
+    if (env_->parsed()) options_.command = Command::env;
     if (options_.command != Command::report) {
       for (const char* name : report_options) {
-        if (given(name)) throw UsageError(fmt::format("{} goes with a report only", name));
+        const bool taken = options_.command == Command::env && is_env_option(name);
+        if (given(name) && !taken) throw UsageError(fmt::format("{} goes with a report only", name));
       }
     }
+    if (env_->parsed()) collect_env();
     options_.load = named("--load", load_);
     options_.root = named("--root", root_);
+    options_.container = named("--container", container_);
+    if (given("--pid")) options_.pid = process_number();
     options_.diff = named("--diff", diff_);
     options_.save = named("--save", save_);
     options_.json = named("--json", json_);
@@ -236,6 +251,26 @@ class Parser {
     if (given("--check") && options_.checks.empty()) throw UsageError("--check names no check");
   }
 
+  static bool is_env_option(std::string_view name) {
+    constexpr std::string_view taken[] = {"--load", "--root", "--no-gpu", "--fail-on", "--expect-mtu"};
+    return std::find(std::begin(taken), std::end(taken), name) != std::end(taken);
+  }
+
+  void collect_env() {
+    const std::vector<std::string> words(settings::consumer_words.begin(), settings::consumer_words.end());
+    const std::string choice = fmt::format("{}", fmt::join(words, ", "));
+    if (env_->count("--for") == 0) throw UsageError("env needs --for, and one of " + choice);
+    const auto consumer = settings::consumer_from_string(for_);
+    if (!consumer) {
+      const std::vector<std::string> near = text::near_words(for_, words);
+      throw UsageError(near.empty()
+                           ? fmt::format("--for takes {}, not {}", choice, in_quotes(for_))
+                           : fmt::format("--for {}: did you mean {}?", in_quotes(for_), fmt::join(near, " or ")));
+    }
+    options_.consumer = *consumer;
+    options_.comments = !no_comments_;
+  }
+
   template <class T>
   T one_of(const char* option, const std::string& word, const std::map<std::string, T>& values) const {
     const auto found = values.find(word);
@@ -245,7 +280,25 @@ class Parser {
     throw UsageError(fmt::format("{} takes {}, not {}", option, fmt::join(names, ", "), in_quotes(word)));
   }
 
+  /// PID_MAX_LIMIT of the kernel's include/linux/threads.h.
+  int process_number() const {
+    constexpr int largest = 4 * 1024 * 1024;
+    const auto pid = parse_number<int>(pid_);
+    if (!pid || *pid < 1 || *pid > largest) {
+      throw UsageError(fmt::format("--pid takes the number of a process, not {}", in_quotes(pid_)));
+    }
+    return *pid;
+  }
+
   void refuse_wrong_combinations() const {
+    refuse_together("--pid", "--container", "each names the process to judge");
+    refuse_together("--load", "--pid", "a document holds the process that it was saved with");
+    for (const char* name : {"--load", "--root"}) {
+      refuse_together("--container", name, "containers are asked on this node; --pid names a process of a saved one");
+    }
+    for (const char* name : {"--pid", "--container"}) {
+      refuse_together("--diff", name, "nodes are compared, not processes");
+    }
     refuse_together("--load", "--root", "each names the node to read, and one run reads one");
     refuse_together("--load", "--anonymize",
                     "a document no longer holds the files that are masked; anonymize where it was saved");
@@ -267,7 +320,7 @@ class Parser {
 
   CLI::App app_;
   Options options_;
-  std::string load_, root_, diff_, save_, json_;
+  std::string load_, root_, pid_, container_, diff_, save_, json_;
   std::string color_ = "auto";
   std::string fail_on_ = "warn";
   std::string expect_mtu_, expect_rate_;
@@ -278,6 +331,9 @@ class Parser {
   CLI::App* list_ = nullptr;
   CLI::App* explain_ = nullptr;
   CLI::App* pages_ = nullptr;
+  CLI::App* env_ = nullptr;
+  std::string for_;
+  bool no_comments_ = false;
 };
 
 }  // namespace

@@ -8,19 +8,24 @@
 #include "core/error.h"
 #include "core/text/style.h"
 #include "probes/report/exit_code_of.h"
+#include "probes/settings/serving_settings.h"
 
 namespace rocekit::probe {
 
-enum class Command { report, list_checks, explain, check_pages, version };
+enum class Command { report, list_checks, explain, check_pages, version, env };
 using report::FailOn;
 
 struct Options {
   Command command = Command::report;
   std::string explain_id;
-  std::string pages_directory;  ///< check_pages: where docs/checks is written
+  std::string pages_directory;                              ///< check_pages: where docs/checks is written
+  settings::Consumer consumer = settings::Consumer::shell;  ///< env: --for
+  bool comments = true;                                     ///< env: not --no-comments
 
   std::optional<std::string> load;  ///< a rocekit/probe document, "-": standard input
   std::optional<std::string> root;  ///< a saved node's directory
+  std::optional<int> pid;                ///< another process to judge in place of this one
+  std::optional<std::string> container;  ///< the same, by the name of its container
   std::optional<std::string> diff;
   std::optional<std::string> save;
   std::optional<std::string> json;  ///< "-": standard output

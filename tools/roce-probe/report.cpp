@@ -13,6 +13,7 @@
 #include "core/text/utc_time.h"
 #include "probes/facts/facts_json.h"
 #include "probes/facts/file_tree.h"
+#include "probes/facts/kernel/container_processes.h"
 #include "probes/facts/read_node.h"
 #include "probes/facts/snapshot.h"
 #include "probes/report/diff.h"
@@ -20,6 +21,7 @@
 #include "probes/report/json_report.h"
 #include "probes/report/text_report.h"
 #include "tools/roce-probe/commands.h"
+#include "tools/roce-probe/container.h"
 
 namespace rocekit::probe {
 namespace {
@@ -38,18 +40,34 @@ facts::NodeFacts load_document(const std::string& path) {
   return report::node_from_document(text, path == "-" ? "standard input" : path);
 }
 
+/// The process to judge in place of this one, by --pid or --container.
+std::optional<int> process_of(const Options& options) {
+  if (!options.container) return options.pid;
+  return facts::kernel::serving_process_of(first_process_of_container(*options.container));
+}
+
 Reading read_tree(facts::FileTree tree, const Options& options, bool keep) {
+  std::optional<int> serving = process_of(options);
   if (keep) tree.start_recording();
   facts::AskOptions ask;
   ask.gpus = options.gpus;
+  std::uint64_t start = 0;
+  if (serving) start = facts::require_process(tree, *serving);
+  ask.serving = serving;
   Reading reading;
   facts::KernelAnswers answers = tree.is_live() ? facts::ask_this_node(ask) : facts::load_answers(tree);
-  reading.node = facts::read_node(tree, answers);
+  // A node that was saved with a process is judged with it again.
+  if (!serving && !tree.is_live() && answers.serving) serving = answers.serving->pid;
+  reading.node = facts::read_node(tree, answers, serving);
+  // What was read of a process that ended meanwhile is half of it, or of another process.
+  if (serving && tree.is_live() && facts::require_process(facts::FileTree::live(), *serving) != start) {
+    throw InputError(fmt::format("process {} ended while it was read", *serving));
+  }
   if (!keep) return reading;
   facts::Snapshot snapshot{tree.record(), std::move(answers)};
   if (options.anonymize) {
     snapshot = facts::anonymize(snapshot);
-    reading.node = facts::read_node(facts::tree_of(snapshot), snapshot.answers);
+    reading.node = facts::read_node(facts::tree_of(snapshot), snapshot.answers, serving);
   }
   reading.snapshot = std::move(snapshot);
   return reading;
@@ -114,14 +132,17 @@ ExitCode compare(const Options& options, const facts::NodeFacts& node, const std
 
 }  // namespace
 
+facts::NodeFacts node_of(const Options& options) { return read(options).node; }
+
 ExitCode report(const Options& options) {
   // Mistyped IDs are told before a node is asked for seconds.
   std::vector<const checks::Check*> selected;
   for (const std::string& id : options.checks) {
     selected.push_back(&check_named(id));
     if (selected.back()->run == nullptr) {
-      throw InputError(fmt::format("{} is judged by roce-pingpong, which measures between nodes; roce-probe only reads",
-                                   selected.back()->id));
+      throw InputError(fmt::format(
+          "{} is judged by roce-pingpong or nccl-pattern, which measure between nodes; roce-probe only reads",
+          selected.back()->id));
     }
   }
 
