@@ -157,6 +157,85 @@ constexpr Check checks[] = {
      "When both are alike, swap the cables of the two at the switch and measure again: what follows the cable is the "
      "cable.",
      false, nullptr},
+    {"ROCE-PERF-009", "Another transport carried the collectives",
+     "NCCL falls back without an error: when it finds no usable RDMA device on a node, or not the same network plugin "
+     "on "
+     "all, it goes over sockets and says so in one INFO line. Every all-reduce of a decode step then takes ten times "
+     "as "
+     "long, and nothing but the tokens per second shows it. Figures of that side are those of another transport.",
+     "NCCL's own log (the channels that it connected) and the counters of every device and netdev around the blocks of "
+     "each side: critical when either shows that another transport carried the data than the side was asked to use.",
+     "Find out why NCCL leaves RDMA, on each node and inside the container that serves:\n"
+     "  roce-probe                     # predicts NCCL's choice and says why\n"
+     "  roce-probe --check ENV,ACC     # NCCL_* settings; uverbs devices, memlock\n"
+     "  NCCL_DEBUG=INFO ... 2>&1 | grep -E 'NET/|via|Using network'\n"
+     "The host backend (--backend host): look at routes and addresses, ip route get PEER.",
+     true, nullptr},
+    {"ROCE-PERF-010", "Transport of the collectives not proven",
+     "Nothing that was seen contradicts the transport, and nothing shows it: NCCL's log is missing or in a format that "
+     "this version does not know, and there are no counters that tell. The figures may be those of another transport.",
+     "Critical when --require names a transport and no side over it is proven by log or counters; unknown when a side "
+     "of a run over several hosts is unproven.",
+     "Let the log and the counters be read: NCCL_DEBUG_FILE and NCCL_DEBUG unset for nccl-pattern, "
+     "/sys/class/infiniband "
+     "readable, in a container with --network host. Then measure again.\n"
+     "--require rdma without an RDMA side: roce-probe on each node says what is missing.",
+     false, nullptr},
+    {"ROCE-PERF-011", "Collectives over RDMA no faster than over sockets",
+     "RDMA saves the kernel's network stack on every message, which is most of what a small collective costs: over "
+     "adapters it is several times faster. Where it is not, serving gains nothing from it, and something is wrong: "
+     "cores "
+     "that save power, an RDMA path through a slow device, losses, or sockets that are in truth on the same hardware "
+     "while RDMA is not.",
+     "The ratio of a whole step (of each size of a pattern) between a side over RDMA and one over sockets, from pairs "
+     "of "
+     "neighbouring blocks: warning when its interval does not lie above 1. Not judged where figures prove function "
+     "only "
+     "(Soft-RoCE, several ranks on one GPU, all ranks on one host) or with too few pairs.",
+     "First the wire alone, then what differs between the sides:\n"
+     "  roce-pingpong                  # on both nodes: RC against TCP without NCCL\n"
+     "  roce-probe\n"
+     "  sudo cpupower frequency-set -g performance\n"
+     "nccl-pattern -v prints percentiles and the latency budget: a large rest is NCCL and its launches, a large wire "
+     "the "
+     "path.",
+     false, nullptr},
+    {"ROCE-PERF-012", "A rail carries nothing",
+     "A node has several RDMA ports that are up and lead to the peers, and the collectives used some of them only: "
+     "half "
+     "the bandwidth of prefill and of large batches stays unused. NCCL_IB_HCA that names one device, rails in "
+     "different "
+     "states on the nodes, or adapters that NCCL takes for too far from the GPU do that.",
+     "Counters of every RDMA port around the blocks of a side over RDMA: warning when a port that is up in a subnet of "
+     "the peers sent nothing, while operations were measured that are large enough to be spread (NCCL: any; the host "
+     "backend: from 1 MiB on).",
+     "  roce-probe --check ENV,LNK,GID # NCCL_IB_HCA, links and addresses of each rail\n"
+     "  unset NCCL_IB_HCA              # or name all: NCCL_IB_HCA==rocep1s0f0,roceP2p1s0f0\n"
+     "  roce-pingpong --rails all      # whether the idle rail works",
+     false, nullptr},
+    {"ROCE-PERF-013", "A collective gave wrong results",
+     "Ranks handed in known numbers, and what came out is not their sum, or not the data of the rank that it should "
+     "be. "
+     "A model that is served over it computes nonsense.",
+     "Every element of every verified call is compared with what the ranks handed in, with --verify always or once: "
+     "critical when one lies outside the tolerance, which is 0 for what is copied and for sums that the type holds "
+     "exactly.",
+     "Look for the layer: the same pattern over the other transport, with the other backend (--backend host), with "
+     "another libnccl (--nccl-lib PATH). Damage on every transport: memory or GPU.\n"
+     "  sudo dmesg | grep -iE 'xid|aer|pcie|mce|iommu'\n"
+     "  NCCL_PROTO=Simple ...          # LL and LL128 rely on the order of stores; GPUDirect without it damages data",
+     true, nullptr},
+    {"ROCE-PERF-014", "Times of the collectives are unsteady",
+     "Every layer of a model waits for its collective, so a step pays for the slow ones: when one in a hundred takes "
+     "several times as long, or all become slower while measuring, tokens come in fits, and a figure of today says "
+     "little about tomorrow.",
+     "A whole step (each size of a pattern) timed one by one: warning when p99 is more than three times the median, "
+     "and "
+     "when the blocks of a step drift or fall into two heaps. Not judged where figures prove function only.",
+     "  sudo cpupower frequency-set -g performance   # cores that save power wake late\n"
+     "  roce-pingpong -v                             # whether the wire alone is steady\n"
+     "Look for other programs on cores, GPU and rails, for pauses and losses (ROCE-PERF-003), and for heat.",
+     false, nullptr},
 };
 
 }  // namespace

@@ -1,4 +1,5 @@
-// Checks that roce-pingpong judges: they need two ends and traffic. roce-probe explains them and does not run them.
+// Checks that roce-pingpong and nccl-pattern judge: they need two ends and traffic. roce-probe explains them and does
+// not run them.
 #pragma once
 
 #include <span>

@@ -23,7 +23,6 @@ using text::Tone;
 
 constexpr std::size_t most_names = 8;
 
-
 class Text {
  public:
   Text(const Report& report, const text::Style& style, const TextOptions& options)

@@ -86,6 +86,8 @@ bool is_faulty(const Grown& grown, bool soft) {
          (grown.packets == 0 || static_cast<double>(grown.events) > soft_rate * static_cast<double>(grown.packets));
 }
 
+}  // namespace
+
 void judge_losses(const Report& report, std::vector<Finding>& out) {
   std::map<std::pair<std::string, std::string>, Grown> by_port;
   for (const Result& result : report.results) {
@@ -139,6 +141,8 @@ void judge_losses(const Report& report, std::vector<Finding>& out) {
             std::move(remedy));
   }
 }
+
+namespace {
 
 // ---- ROCE-PERF-005, -006 --------------------------------------------------------------------------------------------
 

@@ -16,6 +16,9 @@ void judge_speed(const Report& report, std::vector<checks::Finding>& out);     /
 void judge_cohort(const Report& report, std::vector<checks::Finding>& out);    ///< ROCE-PERF-008
 void judge_counters(const Report& report, std::vector<checks::Finding>& out);  ///< ROCE-PERF-003, -005, -006
 
+/// ROCE-PERF-003 alone; reads the counters of the results' proofs, and paths for what is Soft-RoCE.
+void judge_losses(const Report& report, std::vector<checks::Finding>& out);
+
 /// Where findings of a check go. Throws std::logic_error for an ID that is not registered.
 checks::Verdicts verdicts_of(std::string_view check_id, const std::string& host, std::vector<checks::Finding>& out);
 
