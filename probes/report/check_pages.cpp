@@ -72,7 +72,8 @@ std::string explain_text(const checks::Check& check, const text::Style& style, i
 
 std::vector<Page> check_pages() {
   std::string index =
-      "# Checks of roce-probe and roce-pingpong\n\nROCE-PAIR and ROCE-PERF are judged by roce-pingpong, all others by "
+      "# Checks of roce-probe, roce-pingpong and nccl-pattern\n\nROCE-PAIR and ROCE-PERF are judged by roce-pingpong and "
+      "nccl-pattern, all others by "
       "roce-probe. One page a check, written from the checks themselves by `cmake --build build --target "
       "docs-checks`. In a terminal: `roce-probe explain ID`.\n\n| check | fault |\n|---|---|\n";
   std::vector<Page> pages(1);
