@@ -84,6 +84,7 @@ void judge_required(const Report& report, std::vector<Finding>& out) {
   const std::string& wanted = *report.required;
   const SideResult* side = nullptr;
   for (const SideResult& candidate : report.sides) {
+    if (candidate.floor) continue;
     if (!is_over(candidate, wanted) && candidate.proof.transport != wanted) continue;
     if (candidate.proof.verdict == Proof::Verdict::proven && candidate.proof.transport == wanted) return;
     if (side == nullptr || is_over(candidate, wanted)) side = &candidate;
@@ -113,7 +114,8 @@ void judge_required(const Report& report, std::vector<Finding>& out) {
 
 void judge_proof(const Report& report, std::vector<Finding>& out) {
   for (const SideResult& side : report.sides) {
-    // --require has said it.
+    // A floor proves nothing about NCCL, and --require has said it.
+    if (side.floor) continue;
     if (report.required && is_over(side, *report.required)) continue;
     const Proof& proof = side.proof;
     if (proof.verdict == Proof::Verdict::contradicted) {
@@ -172,7 +174,8 @@ void judge_rails(const Report& report, std::vector<Finding>& out) {
   for (const Subject& subject : report.subjects) largest = std::max(largest, subject.size_bytes);
   for (const SideResult& side : report.sides) {
     const Proof& proof = side.proof;
-    if (proof.verdict != Proof::Verdict::proven || proof.transport != "rdma" || proof.idle_rails.empty()) continue;
+    if (side.floor || proof.verdict != Proof::Verdict::proven || proof.transport != "rdma" || proof.idle_rails.empty())
+      continue;
     if (side.backend == Backend::host && largest < spread_bytes) continue;
     std::vector<Evidence> evidence{
         {"carried data", fmt::format("{}", fmt::join(proof.rails, ", ")), "counters"},

@@ -64,17 +64,23 @@ std::string proof_words(const Proof& proof) {
 /// "both proven by counters", or side by side.
 std::string all_proof_words(const Report& report) {
   std::vector<std::string> words;
-  for (const SideResult& side : report.sides) words.push_back(proof_words(side.proof));
+  std::vector<std::string> names;
+  for (const SideResult& side : report.sides) {
+    if (side.floor) continue;
+    words.push_back(proof_words(side.proof));
+    names.push_back(side.name);
+  }
   if (words.empty()) return "";
   const bool same = std::all_of(words.begin(), words.end(), [&](const auto& word) { return word == words.front(); });
   if (same) return (words.size() == 1 ? "" : words.size() == 2 ? "both " : "all ") + words.front();
-  for (std::size_t i = 0; i < words.size(); ++i) words[i] = report.sides[i].name + ' ' + words[i];
+  for (std::size_t i = 0; i < words.size(); ++i) words[i] = names[i] + ' ' + words[i];
   return fmt::format("{}", fmt::join(words, ", "));
 }
 
 Tone proof_tone(const Report& report) {
   Tone tone = Tone::plain;
   for (const SideResult& side : report.sides) {
+    if (side.floor) continue;
     if (side.proof.verdict == Proof::Verdict::contradicted) return Tone::bad;
     if (side.proof.verdict == Proof::Verdict::unproven) tone = Tone::warn;
   }
@@ -170,13 +176,13 @@ std::string figures(const Report& report, std::size_t subject) {
   std::vector<std::string> sides;
   for (std::size_t side = 0; side < report.sides.size(); ++side) {
     const Result* result = find_result(report, subject, side, *told);
-    if (result == nullptr) continue;
+    if (result == nullptr || is_floor(report, side)) continue;
     sides.push_back(fmt::format("{} {}", side_name(report, side), figure(report.subjects[subject], *result)));
   }
   std::vector<std::string> ratios;
   for (const Comparison& comparison : report.comparisons) {
     if (comparison.subject != subject || comparison.timing != *told) continue;
-    ratios.push_back(comparison_words(report, comparison, report.sides.size() > 2));
+    ratios.push_back(comparison_words(report, comparison, sides.size() > 2));
   }
   if (ratios.empty()) return fmt::format("{}", fmt::join(sides, ", "));
   return fmt::format("{}: {}", fmt::join(sides, ", "), fmt::join(ratios, ", "));

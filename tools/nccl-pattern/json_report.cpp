@@ -1,32 +1,24 @@
 #include "tools/nccl-pattern/json_report.h"
 
+#include <algorithm>
 #include <cmath>
-#include <nlohmann/json.hpp>
-#include <optional>
 
 #include "collectives/traffic/bus_bandwidth.h"
 #include "core/text/utf8.h"
 #include "core/version.h"
+#include "tools/nccl-pattern/json_parts.h"
 
 namespace rocekit::pattern {
-namespace {
-
-using Json = nlohmann::ordered_json;
 
 Json or_null(const std::optional<double>& value) { return value ? Json(*value) : Json(nullptr); }
 /// JSON has no infinity: an end of an interval that is none is null.
 Json finite(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
 
-template <class T, class F>
-Json list_of(const std::vector<T>& items, F&& to_json) {
-  Json list = Json::array();
-  for (const T& item : items) list.push_back(to_json(item));
-  return list;
-}
-
 Json sentences(const std::vector<std::string>& list) {
   return list_of(list, [](const std::string& text) { return Json(text::valid_utf8(text)); });
 }
+
+namespace {
 
 Json part_json(const traffic::Part& part) {
   return {{"what", part.what}, {"elements", part.elements}, {"dtype", to_string(part.type)}, {"bytes", part.bytes()}};
@@ -128,6 +120,17 @@ Json prediction_json(const predict::Prediction& prediction, const traffic::Step&
           {"assumptions", sentences(prediction.assumptions)}};
 }
 
+}  // namespace
+
+Json document_head(const std::string& started_at) {
+  Json document;
+  document["schema"] = "rocekit/pattern";
+  document["schema_version"] = pattern_schema_version;
+  document["tool"] = {{"name", "nccl-pattern"}, {"version", version}, {"commit", commit}};
+  document["started_at"] = started_at;
+  return document;
+}
+
 Json plan_json(const Plan& plan) {
   const Options& options = plan.options;
   Json json = {{"mode", text::valid_utf8(options.mode)},
@@ -142,23 +145,19 @@ Json plan_json(const Plan& plan) {
   return json;
 }
 
-}  // namespace
+Json predictions_json(const std::vector<predict::Prediction>& predictions, const std::vector<traffic::Step>& steps) {
+  Json list = Json::array();
+  for (std::size_t i = 0; i < std::min(predictions.size(), steps.size()); ++i) {
+    list.push_back(prediction_json(predictions[i], steps[i]));
+  }
+  return list;
+}
 
 std::string render_json(const Plan& plan, const std::string& started_at) {
-  Json document;
-  document["schema"] = "rocekit/pattern";
-  document["schema_version"] = pattern_schema_version;
-  document["tool"] = {{"name", "nccl-pattern"}, {"version", version}, {"commit", commit}};
-  document["started_at"] = started_at;
+  Json document = document_head(started_at);
   document["hosts"] = Json::array();  // nothing was measured, so no host took part
   document["plan"] = plan_json(plan);
-  if (!plan.predictions.empty()) {
-    Json predictions = Json::array();
-    for (std::size_t i = 0; i < plan.predictions.size(); ++i) {
-      predictions.push_back(prediction_json(plan.predictions[i], plan.steps[i]));
-    }
-    document["predictions"] = std::move(predictions);
-  }
+  if (!plan.predictions.empty()) document["predictions"] = predictions_json(plan.predictions, plan.steps);
   return document.dump(2) + "\n";
 }
 

@@ -53,11 +53,13 @@ std::string side_name(const Report& report, std::size_t side) {
   return side < report.sides.size() ? report.sides[side].name : fmt::format("side {}", side);
 }
 
-bool is_floor(const Report& report, std::size_t side) {
-  if (side >= report.sides.size() || report.sides[side].backend != collectives::Backend::host) return false;
-  return std::any_of(report.sides.begin(), report.sides.end(),
-                     [](const SideResult& other) { return other.backend == collectives::Backend::nccl; });
+std::string transport_of(const SideResult& side) {
+  if (!side.transport.empty()) return side.transport;
+  return side.proof.verdict == Proof::Verdict::proven && !side.proof.transport.empty() ? side.proof.transport
+                                                                                       : side.name;
 }
+
+bool is_floor(const Report& report, std::size_t side) { return side < report.sides.size() && report.sides[side].floor; }
 
 const Result* find_result(const Report& report, std::size_t subject, std::size_t side, Timing timing) {
   for (const Result& result : report.results) {

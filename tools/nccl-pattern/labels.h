@@ -23,8 +23,9 @@ std::string operation_words(const Subject& subject);
 /// "spark-1"; with its rank where several ranks share a host: "spark-1 (rank 0)".
 std::string rank_name(const Report& report, std::size_t rank);
 std::string side_name(const Report& report, std::size_t side);
-/// The host backend beside NCCL: what the wire would allow.
-bool is_floor(const Report& report, std::size_t side);
+/// That was asked for; where NCCL chose by itself what was proven, else the side's name.
+std::string transport_of(const SideResult& side);
+bool is_floor(const Report& report, std::size_t side);  ///< SideResult::floor
 
 const Result* find_result(const Report& report, std::size_t subject, std::size_t side, collectives::Timing timing);
 const Comparison* find_comparison(const Report& report, std::size_t subject, std::size_t b, collectives::Timing timing);

@@ -83,7 +83,7 @@ class Text {
           side.details.library.empty() ? collectives::to_string(side.backend) : side.details.library.c_str());
       if (!side.details.communicator.empty()) words += ", " + side.details.communicator;
       if (!side.environment.empty()) words += fmt::format("; with {}", fmt::join(side.environment, " "));
-      if (is_floor(report_, i)) words += "; the floor: what the wire allows without NCCL";
+      if (is_floor(report_, i)) words += "; what the wire allows without NCCL";
       if (side.connect_ms > 0) words += fmt::format("; connected in {}", duration(side.connect_ms * 1e3));
       if (side.first_call_ms > 0) words += fmt::format(", first call {}", duration(side.first_call_ms * 1e3));
       writer_.labelled(label, words);
@@ -93,25 +93,7 @@ class Text {
   }
 
   void notes() {
-    std::vector<std::string> all = report_.notes;
-    if (single_stream()) {
-      all.emplace_back(
-          "NCCL's sockets use one connection and no helper threads by default: NCCL_SOCKET_NTHREADS and "
-          "NCCL_NSOCKS_PERTHREAD make the socket side faster at large sizes");
-    }
-    for (std::size_t i = 0; i < all.size(); ++i) writer_.labelled(i == 0 ? "NOTE" : "", all[i]);
-  }
-
-  /// NCCL outside known clouds: no helper thread, one socket a peer.
-  bool single_stream() const {
-    return std::any_of(report_.sides.begin(), report_.sides.end(), [](const SideResult& side) {
-      if (side.backend != collectives::Backend::nccl ||
-          (side.transport != "socket" && side.proof.transport != "socket"))
-        return false;
-      return std::none_of(side.environment.begin(), side.environment.end(), [](const std::string& setting) {
-        return setting.rfind("NCCL_SOCKET_NTHREADS", 0) == 0 || setting.rfind("NCCL_NSOCKS_PERTHREAD", 0) == 0;
-      });
-    });
+    for (std::size_t i = 0; i < report_.notes.size(); ++i) writer_.labelled(i == 0 ? "NOTE" : "", report_.notes[i]);
   }
 
   // ---- figures ----

@@ -127,20 +127,6 @@ Json result_json(const Report& report, const Result& result) {
   return json;
 }
 
-const char* outcome_word(Against::Outcome outcome) {
-  switch (outcome) {
-    case Against::Outcome::slower:
-      return "b-slower";
-    case Against::Outcome::faster:
-      return "b-faster";
-    case Against::Outcome::no_difference:
-      return "no-difference";
-    case Against::Outcome::too_few_pairs:
-      break;
-  }
-  return "too-few-pairs";
-}
-
 Json comparison_json(const Comparison& comparison) {
   const measure::Ratio& ratio = comparison.ratio_p50;
   return {{"metric", to_string(comparison.metric)},

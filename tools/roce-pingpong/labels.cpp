@@ -117,6 +117,20 @@ std::string in_words(const Against& against) {
   return "too few pairs to compare";
 }
 
+const char* outcome_word(Against::Outcome outcome) {
+  switch (outcome) {
+    case Against::Outcome::slower:
+      return "b-slower";
+    case Against::Outcome::faster:
+      return "b-faster";
+    case Against::Outcome::no_difference:
+      return "no-difference";
+    case Against::Outcome::too_few_pairs:
+      break;
+  }
+  return "too-few-pairs";
+}
+
 std::string microseconds(double us) { return us < 10 ? fmt::format("{:.2f}", us) : significant(us, 3); }
 
 std::string microseconds(std::optional<double> us) { return us ? microseconds(*us) : "-"; }

@@ -52,6 +52,8 @@ Against against(const Comparison& comparison);
 /// Of latencies or bandwidths, `ratio` being b over a.
 Against against(const measure::Ratio& ratio, Metric metric);
 std::string in_words(const Against& against);
+/// "b-slower", "b-faster", "no-difference", "too-few-pairs": for documents.
+const char* outcome_word(Against::Outcome outcome);
 
 // ---- numbers ----
 
