@@ -13,8 +13,8 @@ using namespace std::chrono_literals;
 
 /// A call that is not back after this long is looked after.
 constexpr auto guard_period = 100ms;
-/// An operation that only launches is back by then; one that connects is not, and is told to stop.
-constexpr auto patience_with_call = 1s;
+/// An operation that only launches is back by then; one that connects may not be, and is told to stop.
+constexpr auto patience_with_call = 200ms;
 constexpr auto patience_with_abort = 2s;
 constexpr auto patience_with_end = 5s;
 
