@@ -6,6 +6,7 @@
 
 #include "collectives/host/host_communicator.h"
 #include "collectives/host/host_device.h"
+#include "collectives/mpi/mpi_communicator.h"
 #include "collectives/nccl/gpu_device.h"
 #include "collectives/nccl/nccl_communicator.h"
 #include "collectives/nccl/nccl_library.h"
@@ -93,8 +94,16 @@ Equipment make_equipment(const SideRequest& request) {
       equipment.library = std::move(library);
       break;
     }
-    case Backend::mpi:
-      throw InputError("the MPI backend is not built in");
+    case Backend::mpi: {
+      const MpiVersion mpi = mpi_version();
+      equipment.device = make_host_device();
+      for (Seat& seat : equipment.seats) {
+        seat.communicator = make_mpi_communicator(*equipment.device, membership_of(request, seat), seat.members);
+      }
+      equipment.library_name = mpi.name;
+      equipment.library_version = mpi.version;
+      break;
+    }
   }
   return equipment;
 }

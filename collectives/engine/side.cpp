@@ -76,8 +76,8 @@ class LocalSide : public Side {
     SideDetails details;
     details.device = equipment_.device->description();
     if (!equipment_.seats.empty()) details.communicator = equipment_.seats.front().communicator->description();
-    details.library = equipment_.library_name.empty() ? details.communicator : equipment_.library_name;
-    details.library_version = equipment_.library_version.empty() ? details.library : equipment_.library_version;
+    details.library = equipment_.library_name;
+    details.library_version = equipment_.library_version;
     details.memory_cap = equipment_.device->default_memory_cap();
     details.records = equipment_.device->records();
     details.notes = equipment_.notes;
