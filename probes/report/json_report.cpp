@@ -121,7 +121,12 @@ nlohmann::ordered_json finding_json(const checks::Finding& finding) {
 
 nlohmann::ordered_json render_json(const ProbeReport& report, const std::string& started_at) {
   Json host = facts::to_json(report.node);
-  host["process"]["predicted_nccl"] = predicted_nccl_json(report.nccl);
+  if (report.node.serving) {
+    host["serving"]["process"]["predicted_nccl"] = predicted_nccl_json(report.nccl);
+    host["process"]["predicted_nccl"] = predicted_nccl_json(derived::predict_nccl(report.node));
+  } else {
+    host["process"]["predicted_nccl"] = predicted_nccl_json(report.nccl);
+  }
   Json rails = Json::array();
   for (const derived::Rail& rail : report.rails) rails.push_back(rail_json(rail));
   host["rails"] = std::move(rails);

@@ -11,6 +11,7 @@
 #include "core/text/ascii.h"
 #include "core/text/table.h"
 #include "core/text/utf8.h"
+#include "probes/derived/serving_view.h"
 #include "probes/report/finding_text.h"
 
 namespace rocekit::report {
@@ -107,6 +108,7 @@ class Report {
 
   std::string render() {
     host();
+    process();
     gpus();
     nccl();
     rails();
@@ -176,6 +178,36 @@ class Report {
     if (!rights.empty()) out_ += std::string(label_width, ' ') + text::printable("read as: " + join(rights)) + '\n';
   }
 
+  /// The process that is judged in place of this one.
+  void process() {
+    if (!node_.serving) return;
+    const facts::Serving& serving = *node_.serving;
+    std::vector<std::string> words;
+    if (serving.container) {
+      words.push_back(*serving.container == "none" ? "no container"
+                                                   : fmt::format("in a container ({})", *serving.container));
+    }
+    if (serving.process.euid) {
+      words.push_back(*serving.process.euid == 0 ? "root" : fmt::format("user {}", *serving.process.euid));
+    }
+    if (serving.user_namespace.is(true)) words.emplace_back("rootless");
+    if (serving.process.memlock) words.push_back("memlock " + memlock_in_words(*serving.process.memlock));
+    if (serving.same_network.is(false)) words.emplace_back("network namespace of its own");
+    if (serving.nccl_libraries) {
+      words.push_back(serving.nccl_libraries->empty()
+                          ? std::string("NCCL not loaded")
+                          : "NCCL " + serving.nccl_libraries->front().version.value_or("of unknown version"));
+    }
+    if (serving.open_files) {
+      const auto open = std::count_if(serving.uverbs.begin(), serving.uverbs.end(),
+                                      [](const facts::NodeAccess& access) { return access.open; });
+      words.push_back(
+          fmt::format("{} RDMA device{} open", open == 0 ? "no" : std::to_string(open), open == 1 ? "" : "s"));
+    }
+    labelled("PROC", text::printable(fmt::format("judged: {}{}{}", derived::name_of(serving), words.empty() ? "" : ": ",
+                                                 join(words))));
+  }
+
   static std::string no_libibverbs(const facts::Missing& missing) {
     return missing.why == Why::not_read ? "rdma-core not looked for" : "no libibverbs found";
   }
@@ -238,6 +270,8 @@ class Report {
                                    is_reported("ROCE-ENV-006") ? "see ROCE-ENV-006" : choice.why));
     } else if (choice.net == "none") {
       labelled("NCCL", fmt::format("will not start: {}", choice.why));
+    } else if (choice.net == "unknown") {
+      labelled("NCCL", fmt::format("cannot be predicted: {}", choice.why));
     } else {
       labelled("NCCL", fmt::format("will use {}: {}", choice.net, choice.why));
     }

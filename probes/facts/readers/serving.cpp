@@ -240,7 +240,8 @@ Serving read_serving(const FileTree& tree, const KernelAnswers& node_answers, in
   Serving serving;
   serving.pid = pid;
   serving.command = read_line(tree, proc_file(pid, "comm")).value_or("");
-  const ServingAnswers answers = node_answers.serving.value_or({});
+  ServingAnswers answers;
+  if (node_answers.serving && node_answers.serving->pid == pid) answers = *node_answers.serving;
 
   const Fact<std::string> status_text = tree.read(proc_file(pid, "status"));
   Rights rights;
