@@ -1,6 +1,7 @@
 option(ROCEKIT_TESTS "Build the tests" ON)
 option(ROCEKIT_FUZZ "Build the libFuzzer targets (needs clang)" OFF)
 option(ROCEKIT_WERROR "Treat warnings as errors" OFF)
+option(ROCEKIT_PRECOMPILED_HEADERS "Compile what most sources include once: a third faster, but hides includes that are missing" OFF)
 set(ROCEKIT_SANITIZE "" CACHE STRING "Sanitizers for all targets: address,undefined or thread")
 
 set(CMAKE_CXX_STANDARD 20)
@@ -36,9 +37,19 @@ if(ROCEKIT_FUZZ)
   target_compile_options(rocekit_options INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 
+if(ROCEKIT_PRECOMPILED_HEADERS)
+  add_library(rocekit_headers STATIC ${CMAKE_CURRENT_LIST_DIR}/headers.cpp)
+  target_link_libraries(rocekit_headers PUBLIC rocekit_options)
+  target_precompile_headers(rocekit_headers PRIVATE <fmt/format.h> <algorithm> <chrono> <filesystem> <functional> <map>
+                            <memory> <optional> <span> <string> <string_view> <vector>)
+endif()
+
 # rocekit_room(NAME SOURCES... ): the library of a room.
 function(rocekit_room name)
   cmake_parse_arguments(arg "" "" "SOURCES;LINK;PRIVATE_LINK" ${ARGN})
   add_library(${name} STATIC ${arg_SOURCES})
   target_link_libraries(${name} PUBLIC rocekit_options ${arg_LINK} PRIVATE ${arg_PRIVATE_LINK})
+  if(ROCEKIT_PRECOMPILED_HEADERS)
+    target_precompile_headers(${name} REUSE_FROM rocekit_headers)
+  endif()
 endfunction()

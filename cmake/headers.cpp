@@ -1,0 +1,1 @@
+// Only what it takes to compile the headers that the rooms share.
