@@ -63,6 +63,10 @@ class MpiCommunicator final : public Communicator {
     const auto mine = static_cast<std::size_t>(membership.rank);
     if (world_ranks.size() != membership.names.size() || mine >= world_ranks.size() || world_ranks[mine] != rank)
       throw InputError(fmt::format("rank {} of MPI's world is not rank {} of the group", rank, membership.rank));
+    for (int peer = 0; peer < membership.size(); ++peer) {
+      if (peer == membership.rank) continue;
+      others_ += (others_.empty() ? "" : ", ") + membership.names[static_cast<std::size_t>(peer)];
+    }
   }
 
   /// MPI knows the others.
@@ -123,11 +127,13 @@ class MpiCommunicator final : public Communicator {
       MpiLibrary::require(
           [&](char* error, std::size_t n) { return library_.table().test(group_.get(), &done, error, n); });
       if (done != 0) return;
-      if (++polls % polls_between_looks == 0) require_time("a collective operation of MPI", wait, &aborted_);
+      if (++polls % polls_between_looks != 0) continue;
+      require_time(fmt::format("{} of MPI with {}", traffic::to_string(started_), others_), wait, &aborted_);
     }
   }
 
   void start(const Call& call, int tag, const Wait& wait) {
+    started_ = call.kind;
     rocekit_mpi_operation operation{};
     operation.type = type_of(call.type);
     operation.send = device_.send_buffer() + call.send_offset;
@@ -240,6 +246,8 @@ class MpiCommunicator final : public Communicator {
   MpiLibrary library_;
   std::unique_ptr<rocekit_mpi_group, GroupCloser> group_;
   std::atomic<bool> aborted_{false};
+  std::string others_;                   ///< "rank 1 (spark-2), rank 2 (spark-3)"
+  OpKind started_ = OpKind::all_reduce;  ///< last
 };
 
 }  // namespace

@@ -21,6 +21,16 @@ bool speaks(const session::Session& session, session::Door door, const std::stri
   return sentence.rfind(rank_0, 0) == 0 && sentence.rfind(rank_0 + ":", 0) != 0;
 }
 
+ExitCode worked(const SessionProgram& program, session::Session& session) {
+  try {
+    return program.work(session);
+  } catch (const MeasureError&) {
+    // Where the run was called off, waits end with errors that only follow from that.
+    session.throw_if_called_off();
+    throw;
+  }
+}
+
 }  // namespace
 
 int run_session(const SessionProgram& program, const session::DoorOptions& options) {
@@ -37,7 +47,7 @@ int run_session(const SessionProgram& program, const session::DoorOptions& optio
     return static_cast<int>(ExitCode::unknown);
   };
   try {
-    const std::string code = std::to_string(static_cast<int>(program.work(session)));
+    const std::string code = std::to_string(static_cast<int>(worked(program, session)));
     const std::string of_rank_0 = session.broadcast(code, 0, "reporting", std::chrono::seconds(30));
     session.close();
     if (program.after) program.after();
