@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 #include "probes/checks/fabric.h"
 #include "probes/checks/uverbs_nodes.h"
@@ -14,6 +15,8 @@ namespace {
 using checks::PortView;
 using facts::DeviceKind;
 using facts::NodeFacts;
+
+constexpr std::size_t most_ports = 32;  // MAX_IB_DEVS of NCCL
 
 bool needs_gid(const PortView& port) { return !port.port->link_layer.is("InfiniBand"); }
 
@@ -39,7 +42,12 @@ std::string objection_to(const NodeFacts& node, const PortView& port, bool here)
   }
   if (here) {
     const checks::NodeState state = checks::uverbs_state(node, *port.device);
-    if (state == checks::NodeState::missing) return "its uverbs node is not here (ROCE-ACC-001, ROCE-ACC-005)";
+    if (state == checks::NodeState::missing) {
+      return checks::in_container(node) ? "its uverbs node is not in this container (ROCE-ACC-001, ROCE-ACC-005), "
+                                          "start it with what roce-probe "
+                                          "env --for podman (or docker) prints on the host"
+                                        : "its uverbs node is not here (ROCE-ACC-001)";
+    }
     if (state == checks::NodeState::refused) return "its uverbs node cannot be opened here (ROCE-ACC-002)";
   }
   return "";
@@ -48,7 +56,7 @@ std::string objection_to(const NodeFacts& node, const PortView& port, bool here)
 struct Sorted {
   std::vector<PortView> usable;
   std::vector<Remark> objections;
-  std::vector<std::string> words;  ///< "rocep1s0f0: ..."
+  std::vector<std::pair<std::string, std::string>> reasons;  ///< why not -> "rocep1s0f0, roceP2p1s0f0"
 };
 
 Sorted sort_ports(const checks::NodeView& view, const std::string& family, bool here) {
@@ -65,7 +73,14 @@ Sorted sort_ports(const checks::NodeView& view, const std::string& family, bool 
     if (objection.empty()) {
       sorted.usable.push_back(port);
     } else {
-      sorted.words.push_back(fmt::format("{}: {}", port.name(), objection));
+      const auto same = std::find_if(sorted.reasons.begin(), sorted.reasons.end(),
+                                     [&](const auto& reason) { return reason.first == objection; });
+      if (same == sorted.reasons.end()) {
+        sorted.reasons.emplace_back(objection, port.name());
+      } else {
+        same->second += ", " + port.name();
+      }
+
       sorted.objections.push_back({fmt::format("{} is left out: {}.", port.name(), objection), true});
     }
   }
@@ -156,7 +171,14 @@ void remark_on_full_slots(const std::vector<PortView>& ports, std::vector<Remark
 
 std::string none_words(const checks::NodeView& view, const Sorted& sorted) {
   const NodeFacts& node = view.node;
-  if (!sorted.words.empty()) return fmt::format("no RDMA port can carry traffic: {}", checks::join(sorted.words, "; "));
+  if (!sorted.reasons.empty()) {
+    std::string text;
+    for (const auto& [why, names] : sorted.reasons) {
+      text += fmt::format("{}{}: {}", text.empty() ? "" : "; ", names, why);
+    }
+    return "no RDMA port can carry traffic: " + text;
+  }
+
   if (node.devices.empty()) return "this node has no RDMA device (ROCE-DEV-001)";
   std::vector<std::string> states;
   for (const PortView& port : checks::all_ports(view)) {
@@ -187,6 +209,13 @@ ChosenPorts choose_ports(const checks::NodeView& view, bool here) {
   leave_out_slow(chosen.ports, chosen.remarks);
   leave_out_twins_in_one_subnet(view, chosen.ports, chosen.remarks);
   remark_on_full_slots(chosen.ports, chosen.remarks);
+  if (chosen.ports.size() > most_ports) {
+    chosen.remarks.push_back({fmt::format("{} ports are left out: NCCL_IB_HCA takes {} names, and NCCL no more ports.",
+                                          chosen.ports.size() - most_ports, most_ports),
+                              false});
+    chosen.ports.resize(most_ports);
+  }
+
   return chosen;
 }
 

@@ -15,14 +15,21 @@ void add_comment(std::string& out, std::string_view text, const Layout& layout, 
   }
 }
 
+void add_command(std::string& out, std::string_view command, const Layout& layout) {
+  if (layout.comments) out += fmt::format("#   {}\n", command);
+}
+
 void add_why(std::string& out, const Setting& setting, const Layout& layout, int indent) {
   add_comment(out, (setting.proposal ? "Proposal: " : "") + setting.why, layout, indent);
 }
 
 void add_remarks(std::string& out, const ServingSettings& settings, const Layout& layout) {
+  if (!layout.comments) return;
+  if (!settings.remarks.empty()) out += "#\n";
   for (const Remark& remark : settings.remarks) {
     add_comment(out, (remark.degrades ? "! " : "") + remark.text, layout);
   }
+  out += "#\n";
 }
 
 std::string yaml_quoted(std::string_view word) {

@@ -73,7 +73,11 @@ class Collector {
     const Netdev& netdev = *port.netdev;
     const checks::ExpectedMtu expected = checks::expected_mtu(view_, port);
     const int now = netdev.mtu.value_or(0);
-    const int wanted = expected.demanded ? expected.bytes : std::max(expected.bytes, now);
+    // Larger than expected is a choice where all ports have it, and a mishap where they differ.
+    const bool all_alike = std::all_of(ports_.begin(), ports_.end(),
+                                       [&](const PortView& other) { return other.netdev->mtu.value_or(0) == now; });
+    const int wanted = expected.demanded || !all_alike ? expected.bytes : std::max(expected.bytes, now);
+
     std::string why;
     if (now != wanted) {
       why = fmt::format("{} now. {}; the other ends of the link, a switch too, need the same.",

@@ -23,7 +23,7 @@ ChosenPorts choose_ports(const checks::NodeView& view, bool here);
 /// MTU and addresses that must survive a reboot.
 std::variant<ServingSettings, Obstacle> netplan_settings(const checks::NodeView& view);
 
-/// Findings that no setting cures, one remark each; `settled`: IDs about which a remark was made already.
+/// Warnings and critical findings, one remark a check.
 std::vector<Remark> remarks_of(const std::vector<checks::Finding>& findings);
 
 /// "spark-head"; "this node" where the name could not be read.

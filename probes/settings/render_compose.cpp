@@ -9,10 +9,11 @@ std::string render_compose(const ServingSettings& settings, const Layout& layout
   std::string out;
   add_comment(
       out,
-      fmt::format("What {} needs to serve over RDMA, as rdma.yaml beside compose.yaml: docker compose -f compose.yaml "
-                  "-f rdma.yaml up. The service is called vllm here; call it as in compose.yaml.",
+      fmt::format("What {} needs to serve over RDMA, as rdma.yaml beside compose.yaml. The service is called vllm "
+                  "here; call it as in compose.yaml:",
                   settings.host),
       layout);
+  add_command(out, "docker compose -f compose.yaml -f rdma.yaml up", layout);
   add_remarks(out, settings, layout);
   out += "services:\n  vllm:\n";
   const auto key = [&](const Setting& setting, const std::string& lines) {

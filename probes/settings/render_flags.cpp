@@ -33,12 +33,10 @@ std::string flag_of(const Setting& setting) {
 std::string render_flags(const ServingSettings& settings, Consumer consumer, const Layout& layout) {
   std::string out;
   const char* const command = to_string(consumer);
-  add_comment(
-      out,
-      fmt::format("What {} needs to serve over RDMA, one argument of {} run a line: {} run $(roce-probe env --for {} "
-                  "--no-comments) IMAGE",
-                  settings.host, command, command, command),
-      layout);
+  add_comment(out,
+              fmt::format("What {} needs to serve over RDMA, one argument of {} run a line:", settings.host, command),
+              layout);
+  add_command(out, fmt::format("{0} run $(roce-probe env --for {0} --no-comments) ... IMAGE", command), layout);
   add_remarks(out, settings, layout);
   for (const Setting& setting : settings.settings) {
     const std::string flag = flag_of(setting);

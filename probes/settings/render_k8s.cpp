@@ -32,10 +32,11 @@ std::string render_k8s(const ServingSettings& settings, const Layout& layout) {
   };
   add_comment(
       out,
-      fmt::format("What a Pod on {} needs to serve over RDMA, as a strategic merge patch (kustomize: patches). The Pod "
-                  "and its container are called vllm here; call them as in your manifest.",
+      fmt::format("What a Pod on {} needs to serve over RDMA. The Pod and its container are called vllm here; call "
+                  "them as in your manifest:",
                   settings.host),
       layout);
+  add_command(out, "kubectl patch --local -f pod.yaml --type strategic --patch-file rdma.yaml -o yaml", layout);
   add_remarks(out, settings, layout);
   line("apiVersion: v1\nkind: Pod\nmetadata:\n  name: vllm\nspec:");
   if (const std::string label = label_of(settings.host); !label.empty()) {

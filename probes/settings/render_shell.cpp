@@ -6,12 +6,8 @@ namespace rocekit::settings {
 
 std::string render_shell(const ServingSettings& settings, const Layout& layout) {
   std::string out;
-  add_comment(
-      out,
-      fmt::format("What {} needs to serve over RDMA, for a POSIX shell: eval \"$(roce-probe env --for shell)\", or "
-                  "write it into a file and source that.",
-                  settings.host),
-      layout);
+  add_comment(out, fmt::format("What {} needs to serve over RDMA, for a POSIX shell:", settings.host), layout);
+  add_command(out, "eval \"$(roce-probe env --for shell)\"", layout);
   add_remarks(out, settings, layout);
   for (const Setting& setting : settings.settings) {
     add_why(out, setting, layout);

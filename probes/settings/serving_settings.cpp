@@ -129,10 +129,10 @@ class Collector {
   }
 
   int shared_memory_gib() const {
-    // An eighth of the memory, within 1 and 16 GiB.
+    // A quarter of the memory, within 1 and 16 GiB.
     const auto& total = view_.node.host.memory_total_bytes;
-    const std::uint64_t eighth = total ? (*total >> 30U) / 8 : 16;
-    return static_cast<int>(std::clamp<std::uint64_t>(eighth, 1, 16));
+    const std::uint64_t quarter = total ? (*total >> 30U) / 4 : 16;
+    return static_cast<int>(std::clamp<std::uint64_t>(quarter, 1, 16));
   }
 
   void add_nccl() {
@@ -145,12 +145,14 @@ class Collector {
       bounded = bounded && port.rail->bound_gbit_s.has_value() && is_whole(*port.rail);
       bound += port.rail->bound_gbit_s.value_or(0);
     }
-    std::string why =
-        fmt::format("{} and nothing else: \"=\" makes NCCL compare whole names, not beginnings.",
-                    chosen_.ports.size() == 1 ? "The only usable RDMA port"
-                                              : fmt::format("All {} usable RDMA ports", chosen_.ports.size()));
-    const auto twin_rail = std::find_if(rails.begin(), rails.end(),
-                                        [&](const derived::Rail* rail) { return rail->twins && is_whole(*rail); });
+    const std::size_t count = chosen_.ports.size();
+    std::string why = count == 1   ? "The only usable RDMA port"
+                      : count == 2 ? "Both usable RDMA ports"
+                                   : fmt::format("All {} usable RDMA ports", count);
+    why += ", and nothing else: \"=\" makes NCCL compare whole names, not beginnings.";
+    const auto twin_rail = std::find_if(rails.begin(), rails.end(), [&](const derived::Rail* rail) {
+      return rail->twins && is_whole(*rail) && chosen_members(*rail) > 1;
+    });
     if (twin_rail != rails.end()) {
       why += " Devices of one physical port (twins) share it: only together they fill it.";
     }
@@ -173,7 +175,14 @@ class Collector {
     }
   }
 
+  /// How many of the rail's members are listed.
+  int chosen_members(const derived::Rail& rail) const {
+    return static_cast<int>(std::count_if(chosen_.ports.begin(), chosen_.ports.end(),
+                                          [&](const PortView& port) { return port.rail == &rail; }));
+  }
+
   /// All of the rail's ACTIVE members are listed.
+
   bool is_whole(const derived::Rail& rail) const {
     return std::all_of(rail.members.begin(), rail.members.end(), [&](const derived::RailMember& member) {
       return !member.active || std::any_of(chosen_.ports.begin(), chosen_.ports.end(), [&](const PortView& port) {
@@ -305,6 +314,20 @@ std::optional<Obstacle> unfit_name(const ServingSettings& given) {
   return std::nullopt;
 }
 
+/// What the settings do not cure, but for what a remark tells in more words already.
+void add_findings(ServingSettings& given, const std::vector<checks::Finding>& findings) {
+  const std::vector<Remark> before = given.remarks;
+  const bool left_out = given.degraded();
+  for (Remark& remark : remarks_of(findings)) {
+    const std::string id = remark.text.substr(0, remark.text.find(' '));
+    const bool known = std::any_of(before.begin(), before.end(),
+                                   [&](const Remark& told) { return told.text.find(id) != std::string::npos; });
+    // That a port is left out of NCCL_IB_HCA, and why, stands there already.
+    if (known || (id == "ROCE-ENV-004" && left_out)) continue;
+    given.remarks.push_back(std::move(remark));
+  }
+}
+
 std::variant<ServingSettings, Obstacle> nccl_settings(const NodeView& view, Consumer consumer) {
   const bool here = consumer == Consumer::shell;
   const ChosenPorts chosen = choose_ports(view, here);
@@ -313,7 +336,18 @@ std::variant<ServingSettings, Obstacle> nccl_settings(const NodeView& view, Cons
   if (std::holds_alternative<Obstacle>(collected)) return collected;
   auto& given = std::get<ServingSettings>(collected);
   if (auto unfit = unfit_name(given)) return *unfit;
+  if (here && !view.node.host.libibverbs && view.node.host.libibverbs.missing().why != facts::Why::not_read) {
+    return Obstacle{fmt::format("libibverbs, without which NCCL uses sockets, cannot be loaded here (ROCE-DEV-002): {}",
+                                view.node.host.libibverbs.missing().detail),
+                    false};
+  }
   if (here && !memlock_will_do(view.node)) {
+    if (checks::in_container(view.node)) {
+      return Obstacle{fmt::format("locked memory is limited to {} in this container (ROCE-ACC-003): start it with what "
+                                  "roce-probe env --for podman (or docker) prints on the host",
+                                  checks::show_bytes(*view.node.process.memlock->hard_bytes)),
+                      false};
+    }
     return Obstacle{
         fmt::format("locked memory is limited to {} here, and this shell may not raise it (ROCE-ACC-003): set "
                     "memlock to unlimited in /etc/security/limits.d and log in again",
@@ -335,15 +369,7 @@ std::variant<ServingSettings, Obstacle> nccl_settings(const NodeView& view, Cons
       return Obstacle{fmt::format("RDMA would fail with any setting: {} ({})", finding.title, finding.id), false};
     }
   }
-  std::vector<std::string> told;
-  for (const Remark& remark : given.remarks) told.push_back(remark.text);
-  for (Remark& remark : remarks_of(findings)) {
-    // "ROCE-NET-001 (critical): ..." of what has a remark with more words already.
-    const std::string id = remark.text.substr(0, remark.text.find(' '));
-    const bool known = std::any_of(told.begin(), told.end(),
-                                   [&](const std::string& text) { return text.find(id) != std::string::npos; });
-    if (!known) given.remarks.push_back(std::move(remark));
-  }
+  add_findings(given, findings);
   return collected;
 }
 
@@ -392,13 +418,32 @@ bool is_plain(std::string_view word) {
 }
 
 std::vector<Remark> remarks_of(const std::vector<checks::Finding>& findings) {
-  std::vector<Remark> remarks;
+  struct Group {
+    const checks::Finding* first;
+    int more = 0;
+  };
+  std::vector<Group> groups;
   for (const checks::Finding& finding : findings) {
-    const bool critical = finding.severity == checks::Severity::critical;
-    if (!critical && finding.severity != checks::Severity::warning) continue;
-    remarks.push_back({fmt::format("{} ({}): {}. These settings do not cure it, roce-probe says what does.", finding.id,
-                                   critical ? "critical" : "warning", text::printable(finding.title)),
-                       true});
+    if (finding.severity != checks::Severity::critical && finding.severity != checks::Severity::warning) continue;
+    const auto same = std::find_if(groups.begin(), groups.end(), [&](const Group& group) {
+      return group.first->id == finding.id && group.first->severity == finding.severity;
+    });
+    if (same == groups.end()) {
+      groups.push_back({&finding});
+    } else {
+      ++same->more;
+    }
+  }
+  std::vector<Remark> remarks;
+  for (const Group& group : groups) {
+    const std::string& id = group.first->id;
+    const bool by_netplan =
+        id == "ROCE-MTU-001" || id == "ROCE-MTU-003" || id == "ROCE-CFG-001" || id == "ROCE-NET-001";
+    remarks.push_back(
+        {fmt::format("{} ({}), not cured by these settings{}: {}{}.", id, to_string(group.first->severity),
+                     by_netplan ? " but by roce-probe env --for netplan" : "", text::printable(group.first->title),
+                     group.more == 0 ? "" : fmt::format(", and {} more", group.more)),
+         true});
   }
   return remarks;
 }

@@ -148,6 +148,11 @@ class Parser {
     env_->add_option("--for", for_, "shell, podman, docker, compose, vllm, k8s, netplan")->type_name("CONSUMER");
     env_->add_flag("--no-comments", no_comments_, "The settings alone");
     env_->fallthrough();
+    watch_ = app_.add_subcommand("watch", "watch: live, what takes RDMA and what takes sockets, losses, congestion");
+    watch_->add_option("--interval", interval_, "Between two lines: 1s (default), 500ms")->type_name("TIME");
+    watch_->add_option("--count", count_, "Lines until it ends (default: until Ctrl-C)")->type_name("N");
+    watch_->add_option("--duration", duration_, "Time until it ends: 30s")->type_name("TIME");
+    watch_->fallthrough();
     pages_ = app_.add_subcommand("write-check-pages", "Write docs/checks")->group("");
     pages_->add_option("DIR", options_.pages_directory)->required();
   }
@@ -166,14 +171,20 @@ class Parser {
   std::string extras() const {
     const std::vector<std::string> rest = app_.remaining(true);
     const std::string word = rest.empty() ? std::string() : rest.front();
+    if (env_->parsed() && settings::consumer_from_string(word)) return fmt::format("say env --for {}", word);
+
     const bool option = word.size() > 1 && word.front() == '-';
     std::vector<std::string> known;
     if (option) {
-      for (const CLI::Option* item : app_.get_options()) {
-        for (const std::string& name : item->get_lnames()) known.push_back("--" + name);
+      for (const CLI::App* app : {static_cast<const CLI::App*>(&app_), static_cast<const CLI::App*>(env_)}) {
+        if (app == env_ && !env_->parsed()) continue;
+        for (const CLI::Option* item : app->get_options()) {
+          for (const std::string& name : item->get_lnames()) known.push_back("--" + name);
+        }
       }
+
     } else {
-      known = {"list-checks", "explain", "env"};
+      known = {"list-checks", "explain", "env", "watch"};
     }
     const std::string name = word.substr(0, word.find('='));
     std::string sentence = fmt::format("unknown {} {}", option ? "option" : "command", in_quotes(name));
@@ -203,13 +214,16 @@ class Parser {
     if (explain_->parsed()) options_.command = Command::explain;
     if (pages_->parsed()) options_.command = Command::check_pages;
     if (env_->parsed()) options_.command = Command::env;
+    if (watch_->parsed()) options_.command = Command::watch;
     if (options_.command != Command::report) {
       for (const char* name : report_options) {
-        const bool taken = options_.command == Command::env && is_env_option(name);
+        const bool taken = (options_.command == Command::env && is_env_option(name)) ||
+                           (options_.command == Command::watch && is_watch_option(name));
         if (given(name) && !taken) throw UsageError(fmt::format("{} goes with a report only", name));
       }
     }
     if (env_->parsed()) collect_env();
+    if (watch_->parsed()) collect_watch();
     options_.load = named("--load", load_);
     options_.root = named("--root", root_);
     options_.container = named("--container", container_);
@@ -254,6 +268,43 @@ class Parser {
   static bool is_env_option(std::string_view name) {
     constexpr std::string_view taken[] = {"--load", "--root", "--no-gpu", "--fail-on", "--expect-mtu"};
     return std::find(std::begin(taken), std::end(taken), name) != std::end(taken);
+  }
+
+  static bool is_watch_option(std::string_view name) {
+    constexpr std::string_view taken[] = {"--pid", "--container", "--json"};
+    return std::find(std::begin(taken), std::end(taken), name) != std::end(taken);
+  }
+
+  void collect_watch() {
+    using std::chrono::milliseconds;
+    if (watch_->count("--interval") > 0) {
+      options_.interval = time_of("--interval", interval_, milliseconds(100), milliseconds(3'600'000));
+    }
+    if (watch_->count("--duration") > 0) {
+      options_.duration = time_of("--duration", duration_, options_.interval, milliseconds(7LL * 24 * 3'600'000));
+    }
+    if (watch_->count("--count") > 0) {
+      options_.count = parse_number<int>(count_);
+      if (!options_.count || *options_.count < 1) {
+        throw UsageError(fmt::format("--count takes a number from 1, not {}", in_quotes(count_)));
+      }
+    }
+    if (given("--json") && json_ != "-") throw UsageError("watch --json writes to standard output, one line each");
+  }
+
+  /// "500ms", "1s", "2m", "1.5" (seconds).
+  static std::chrono::milliseconds time_of(const char* option, const std::string& word, std::chrono::milliseconds least,
+                                           std::chrono::milliseconds most) {
+    const std::size_t digits = std::min(word.find_first_not_of("0123456789."), word.size());
+    const std::string unit = word.substr(digits);
+    const double factor = unit == "ms" ? 1 : unit == "s" || unit.empty() ? 1000 : unit == "m" ? 60'000 : 0;
+    const auto number = parse_number<double>(word.substr(0, digits));
+    const double ms = number.value_or(0) * factor;
+    if (ms < static_cast<double>(least.count()) || ms > static_cast<double>(most.count())) {
+      throw UsageError(fmt::format("{} takes a time such as 1s, from {} ms to {} s, not {}", option, least.count(),
+                                   most.count() / 1000, in_quotes(word)));
+    }
+    return std::chrono::milliseconds(static_cast<long long>(ms));
   }
 
   void collect_env() {
@@ -332,6 +383,8 @@ class Parser {
   CLI::App* explain_ = nullptr;
   CLI::App* pages_ = nullptr;
   CLI::App* env_ = nullptr;
+  CLI::App* watch_ = nullptr;
+  std::string interval_, count_, duration_;
   std::string for_;
   bool no_comments_ = false;
 };
