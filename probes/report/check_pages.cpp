@@ -51,8 +51,7 @@ std::string markdown(std::string_view block) {
 const char* on_unknown(const checks::Check& check) {
   if (check.run == nullptr) {
     return "Judged by roce-pingpong and nccl-pattern, which measure between nodes; roce-probe reads one node and "
-           "leaves it "
-           "out.";
+           "leaves it out.";
   }
   return check.essential ? "When its values cannot be read, the verdict is unknown: nobody should serve on a guess."
                          : "When its values cannot be read, it says so and the verdict is left to the other checks.";
