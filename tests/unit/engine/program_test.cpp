@@ -202,6 +202,22 @@ TEST(StepProgram, PipelineStageReceivesComputesAndSendsOnMicrobatchByMicrobatch)
                                                       h, r, h, r, s, "compute", h, r, s, s));
 }
 
+TEST(StepProgram, StagesWorkOnTheirOwnAndJoinWhatTheyReceived) {
+  const traffic::Step step = step_of("tp2pp2");
+  Ranks stage{0, 1};
+  for (const Action& action : program_of(step, 4, 10).actions) {
+    const std::string name = what(step, action);
+    // The first stage works until the boundary, the second from there on.
+    if (action.group == Group::pipeline && !action.launch.empty()) {
+      EXPECT_THAT(action.ranks, IsEmpty()) << name;
+      stage = {2, 3};
+    } else {
+      EXPECT_EQ(action.ranks, stage) << name;
+    }
+  }
+  EXPECT_EQ(stage, (Ranks{2, 3}));
+}
+
 TEST(StepProgram, ComputeIsSharedOverLayersAndStages) {
   // 80 layers over 3 stages: 26 and, of the two left over, one more each on the first and second.
   const traffic::Step pipeline = step_of("pp3", "llama-3.1-70b");
