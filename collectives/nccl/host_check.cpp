@@ -10,7 +10,7 @@
 namespace rocekit::collectives {
 namespace {
 
-constexpr std::uint64_t piece_bytes = 4U << 20;
+constexpr std::uint64_t piece_bytes = 1U << 20;
 
 template <class T>
 void put(T value, std::byte* to) {
