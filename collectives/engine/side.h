@@ -91,7 +91,8 @@ struct BlockRecord {
   std::string mismatch_where;     ///< "all-reduce, attention output, call 3"
 };
 
-/// A side's life, in lockstep on all ranks: address -> (exchange) -> connect -> load -> run ... All may throw
+/// A side's life, in lockstep on all ranks: address -> (exchange) -> connect -> load -> run ... -> (barrier) -> end:
+/// what was sent last may still be on its way. After an error only abort() and the end are left. All may throw
 /// CollectiveError, verbs::TransportError and InputError; those of a child come over as CollectiveError or InputError
 /// with the same text.
 class Side {
@@ -111,7 +112,8 @@ class Side {
 
 /// In this process: at most one for each libnccl and set of settings.
 std::unique_ptr<Side> make_side(const SideRequest& request);
-/// Forks; call before threads, CUDA and NCCL are started here. The child ends with this process, whatever happens.
+/// Forks; call before CUDA and NCCL are started here (the session's thread does no harm). The child ends with this
+/// process, whatever happens, and with the thread that calls this.
 std::unique_ptr<Side> make_child_side(const SideRequest& request);
 
 }  // namespace rocekit::collectives
