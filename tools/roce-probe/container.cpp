@@ -12,6 +12,7 @@
 #include "core/error.h"
 #include "core/io/command.h"
 #include "core/text/utf8.h"
+#include "probes/facts/kernel/container_processes.h"
 
 namespace rocekit::probe {
 namespace {
@@ -65,6 +66,11 @@ int first_process_of_container(const std::string& name) {
   }
   throw InputError(
       fmt::format("no container {} is known to this user ({}); containers of root: sudo roce-probe", name, refusal));
+}
+
+std::optional<int> process_of(const Options& options) {
+  if (!options.container) return options.pid;
+  return facts::kernel::serving_process_of(first_process_of_container(*options.container));
 }
 
 }  // namespace rocekit::probe

@@ -33,6 +33,8 @@ ExitCode run(int argc, const char* const* argv) {
       return rocekit::probe::write_check_pages(line.options);
     case Command::env:
       return rocekit::probe::env(line.options);
+    case Command::watch:
+      return rocekit::probe::watch(line.options);
     case Command::version:
       return rocekit::probe::print_version();
   }

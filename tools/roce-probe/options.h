@@ -1,6 +1,7 @@
 // The command line of roce-probe.
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,7 +13,7 @@
 
 namespace rocekit::probe {
 
-enum class Command { report, list_checks, explain, check_pages, version, env };
+enum class Command { report, list_checks, explain, check_pages, version, env, watch };
 using report::FailOn;
 
 struct Options {
@@ -22,8 +23,12 @@ struct Options {
   settings::Consumer consumer = settings::Consumer::shell;  ///< env: --for
   bool comments = true;                                     ///< env: not --no-comments
 
-  std::optional<std::string> load;  ///< a rocekit/probe document, "-": standard input
-  std::optional<std::string> root;  ///< a saved node's directory
+  std::optional<std::string> load;                    ///< a rocekit/probe document, "-": standard input
+  std::optional<std::string> root;                    ///< a saved node's directory
+  std::chrono::milliseconds interval{1000};           ///< watch: between two lines
+  std::optional<int> count;                           ///< watch: lines
+  std::optional<std::chrono::milliseconds> duration;  ///< watch: in all
+
   std::optional<int> pid;                ///< another process to judge in place of this one
   std::optional<std::string> container;  ///< the same, by the name of its container
   std::optional<std::string> diff;

@@ -13,7 +13,6 @@
 #include "core/text/utc_time.h"
 #include "probes/facts/facts_json.h"
 #include "probes/facts/file_tree.h"
-#include "probes/facts/kernel/container_processes.h"
 #include "probes/facts/read_node.h"
 #include "probes/facts/snapshot.h"
 #include "probes/report/diff.h"
@@ -38,12 +37,6 @@ facts::NodeFacts load_document(const std::string& path) {
   }
   const std::string text = io::read_input(path, facts::max_json_bytes);
   return report::node_from_document(text, path == "-" ? "standard input" : path);
-}
-
-/// The process to judge in place of this one, by --pid or --container.
-std::optional<int> process_of(const Options& options) {
-  if (!options.container) return options.pid;
-  return facts::kernel::serving_process_of(first_process_of_container(*options.container));
 }
 
 Reading read_tree(facts::FileTree tree, const Options& options, bool keep) {

@@ -12,6 +12,7 @@
 #include "probes/facts/disk_file.h"
 #include "probes/facts/file_tree.h"
 #include "probes/facts/kernel/ask.h"
+#include "probes/facts/kernel/container_processes.h"
 #include "probes/facts/readers/library_version.h"
 #include "probes/facts/readers/values.h"
 #include "probes/facts/tree/source.h"
@@ -49,19 +50,6 @@ Fact<bool> ask_volume(int pid) {
   return ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino;
 }
 
-Fact<std::vector<std::string>> ask_open_nodes(int pid) {
-  const std::string directory = proc_path(pid, "fd");
-  const auto entries = tree::list_disk_directory(directory);
-  if (!entries) return Missing{entries.missing().why, fmt::format("{}: {}", directory, entries.missing().detail)};
-  std::set<std::string> names;
-  for (const tree::DiskEntry& entry : *entries) {
-    const auto target = tree::read_disk_link(directory + "/" + entry.name);
-    const std::string start = std::string(infiniband) + "/";
-    if (target && begins_with(*target, start)) names.insert(target->substr(start.size()));
-  }
-  return std::vector<std::string>(names.begin(), names.end());
-}
-
 /// Names of libraries that matter here: libnccl.so*, libnccl-net*.so*, libibverbs.so*.
 bool is_of_interest(std::string_view name) {
   return begins_with(name, "libnccl.so") || begins_with(name, "libnccl-net") || begins_with(name, "libibverbs.so");
@@ -97,13 +85,26 @@ Fact<std::vector<Library>> ask_libraries(int pid) {
 
 }  // namespace
 
+Fact<std::vector<std::string>> open_infiniband_nodes(int pid) {
+  const std::string directory = proc_path(pid, "fd");
+  const auto entries = tree::list_disk_directory(directory);
+  if (!entries) return Missing{entries.missing().why, fmt::format("{}: {}", directory, entries.missing().detail)};
+  std::set<std::string> names;
+  for (const tree::DiskEntry& entry : *entries) {
+    const auto target = tree::read_disk_link(directory + "/" + entry.name);
+    const std::string start = std::string(infiniband) + "/";
+    if (target && begins_with(*target, start)) names.insert(target->substr(start.size()));
+  }
+  return std::vector<std::string>(names.begin(), names.end());
+}
+
 ServingAnswers ask_serving(int pid) {
   const FileTree tree = FileTree::live();
   ServingAnswers answers;
   answers.pid = pid;
   answers.infiniband_nodes = ask_nodes(tree, pid);
   answers.infiniband_volume = ask_volume(pid);
-  answers.open_nodes = ask_open_nodes(pid);
+  answers.open_nodes = open_infiniband_nodes(pid);
   answers.libraries = ask_libraries(pid);
   return answers;
 }

@@ -132,6 +132,23 @@ std::vector<std::string> parse_net_dev(std::string_view text) {
   return names;
 }
 
+std::map<std::string, Counters> parse_net_dev_counters(std::string_view text) {
+  std::map<std::string, Counters> counters;
+  for (const std::string& line : lines_of(text)) {
+    const std::size_t colon = line.find(':');
+    if (colon == std::string::npos || line.find('|') != std::string::npos) continue;
+    const std::vector<std::string> words = split_words(std::string_view(line).substr(colon + 1));
+    if (words.size() < 10) continue;
+    Counters& own = counters[std::string(trim(std::string_view(line).substr(0, colon)))];
+    const std::array<std::pair<const char*, std::size_t>, 4> places{
+        {{"rx_bytes", 0}, {"rx_packets", 1}, {"tx_bytes", 8}, {"tx_packets", 9}}};
+    for (const auto& [name, place] : places) {
+      if (const auto value = parse_unsigned(words[place])) own[name] = *value;
+    }
+  }
+  return counters;
+}
+
 std::vector<OnLinkRoute> parse_on_link_routes(std::string_view route) {
   std::vector<OnLinkRoute> routes;
   for (const std::string& line : lines_of(route)) {

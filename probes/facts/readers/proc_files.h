@@ -41,6 +41,9 @@ std::optional<std::string> home_of(std::string_view passwd, int uid);
 /// Interfaces named in /proc/PID/net/dev, in its order.
 std::vector<std::string> parse_net_dev(std::string_view text);
 
+/// The same file's counters, by interface: rx_bytes, rx_packets, tx_bytes, tx_packets.
+std::map<std::string, Counters> parse_net_dev_counters(std::string_view text);
+
 /// A line of /proc/PID/net/route without gateway: the network of an interface's own address. In host byte order.
 struct OnLinkRoute {
   std::string netdev;
