@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
+
 #include <optional>
 #include <utility>
 
@@ -89,6 +91,11 @@ Sorted sort_ports(const checks::NodeView& view, const std::string& family, bool 
 
 double rate_of(const PortView& port) { return port.port->rate_gbit_s.value_or(0); }
 
+/// By board ID; boards whose ID could not be read may be the same.
+bool same_model(const PortView& a, const PortView& b) {
+  return !a.device->board_id || !b.device->board_id || *a.device->board_id == *b.device->board_id;
+}
+
 /// Every collective waits for its slowest rail.
 void leave_out_slow(std::vector<PortView>& ports, std::vector<Remark>& remarks) {
   const bool hardware = std::any_of(ports.begin(), ports.end(),
@@ -97,6 +104,9 @@ void leave_out_slow(std::vector<PortView>& ports, std::vector<Remark>& remarks) 
   for (const PortView& port : ports) {
     if (port.device->kind != DeviceKind::soft_roce) fastest = std::max(fastest, rate_of(port));
   }
+  std::vector<PortView> fast;
+  std::copy_if(ports.begin(), ports.end(), std::back_inserter(fast),
+               [&](const PortView& port) { return rate_of(port) >= fastest; });
   std::erase_if(ports, [&](const PortView& port) {
     if (!hardware) return false;
     if (port.device->kind == DeviceKind::soft_roce) {
@@ -104,8 +114,12 @@ void leave_out_slow(std::vector<PortView>& ports, std::vector<Remark>& remarks) 
           {fmt::format("{} is left out: it is Soft-RoCE, software beside real RDMA ports.", port.name()), false});
       return true;
     }
-    // Half the rate is a degraded link (the checks say so) or another generation; less is a port for something else.
-    if (!port.port->rate_gbit_s || rate_of(port) * 2 >= fastest) return false;
+    // An adapter of the fastest kind at a lower rate has a degraded link, which the checks tell; another kind is there
+    // for something else (storage, the LAN).
+    const bool of_that_kind =
+        std::any_of(fast.begin(), fast.end(), [&](const PortView& other) { return same_model(port, other); });
+    if (!port.port->rate_gbit_s || rate_of(port) >= fastest || (of_that_kind && rate_of(port) * 2 >= fastest))
+      return false;
     remarks.push_back({fmt::format("{} is left out: at {} beside ports of {} it would hold every collective up.",
                                    port.name(), checks::show_rate(rate_of(port)), checks::show_rate(fastest)),
                        false});

@@ -36,7 +36,10 @@ std::string render_flags(const ServingSettings& settings, Consumer consumer, con
   add_comment(out,
               fmt::format("What {} needs to serve over RDMA, one argument of {} run a line:", settings.host, command),
               layout);
-  add_command(out, fmt::format("{0} run $(roce-probe env --for {0} --no-comments) ... IMAGE", command), layout);
+  add_command(out,
+              fmt::format("flags=$(roce-probe env --for {0} --no-comments --fail-on crit) && {0} run $flags ... IMAGE",
+                          command),
+              layout);
   add_remarks(out, settings, layout);
   for (const Setting& setting : settings.settings) {
     const std::string flag = flag_of(setting);

@@ -7,8 +7,11 @@ namespace rocekit::settings {
 std::string render_netplan(const ServingSettings& settings, const Layout& layout) {
   std::string out;
   add_comment(out, fmt::format("MTU and addresses of {}'s RDMA interfaces, for netplan:", settings.host), layout);
-  add_command(out, "roce-probe env --for netplan | sudo tee /etc/netplan/90-roce.yaml", layout);
-  add_command(out, "sudo chmod 600 /etc/netplan/90-roce.yaml; sudo netplan try", layout);
+  add_command(
+      out,
+      "roce-probe env --for netplan --fail-on crit > 90-roce.yaml && sudo install -m 600 90-roce.yaml /etc/netplan",
+      layout);
+  add_command(out, "sudo netplan try", layout);
   add_remarks(out, settings, layout);
   out += "network:\n  version: 2\n  ethernets:\n";
   std::string netdev;

@@ -7,7 +7,7 @@ namespace rocekit::settings {
 std::string render_shell(const ServingSettings& settings, const Layout& layout) {
   std::string out;
   add_comment(out, fmt::format("What {} needs to serve over RDMA, for a POSIX shell:", settings.host), layout);
-  add_command(out, "eval \"$(roce-probe env --for shell)\"", layout);
+  add_command(out, "settings=$(roce-probe env --for shell --fail-on crit) && eval \"$settings\"", layout);
   add_remarks(out, settings, layout);
   for (const Setting& setting : settings.settings) {
     add_why(out, setting, layout);
