@@ -88,8 +88,10 @@ ChildProcess::ChildProcess(const std::function<int(io::FileDescriptor socket)>& 
 }
 
 ChildProcess::~ChildProcess() {
-  if (reap(grace)) return;
-  signal(SIGTERM);
+  if (!terminated_) {
+    if (reap(grace)) return;
+    terminate();
+  }
   if (reap(std::chrono::milliseconds(500))) return;
   signal(SIGKILL);
   // A process that hangs in a driver cannot be waited for without end; it is init's then.
@@ -124,6 +126,9 @@ void ChildProcess::signal(int number) noexcept {
   if (!reaped_) ::kill(pid_, number);
 }
 
-void ChildProcess::terminate() noexcept { signal(SIGTERM); }
+void ChildProcess::terminate() noexcept {
+  terminated_ = true;
+  signal(SIGTERM);
+}
 
 }  // namespace rocekit::collectives

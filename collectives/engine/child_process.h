@@ -8,6 +8,7 @@
 
 #include <sys/types.h>
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <mutex>
@@ -24,7 +25,8 @@ class ChildProcess {
   /// decides), SIGTERM ends it, and no file of the parent's but the standard ones is open. It is killed when the thread
   /// that forked it ends. Throws CollectiveError.
   explicit ChildProcess(const std::function<int(io::FileDescriptor socket)>& body);
-  /// Gives it `grace` to end by itself, then SIGTERM, then SIGKILL; reaps it. The socket must be closed by then.
+  /// Gives it `grace` to end by itself, then SIGTERM (at once where it was terminated), then SIGKILL; reaps it. The
+  /// socket must be closed by then.
   ~ChildProcess();
   ChildProcess(const ChildProcess&) = delete;
   ChildProcess& operator=(const ChildProcess&) = delete;
@@ -47,6 +49,7 @@ class ChildProcess {
   std::mutex mutex_;  ///< no signal is sent to a process that was reaped: its number may be another's
   pid_t pid_ = 0;
   bool reaped_ = false;
+  std::atomic<bool> terminated_{false};
   int status_ = 0;
   io::FileDescriptor socket_;
 };

@@ -27,7 +27,7 @@ Wait within(milliseconds time, const std::atomic<bool>* called_off = nullptr) {
 /// Says back what it was told, and does what a block's seed names.
 class FakeSide : public Side {
  public:
-  enum Deed : std::uint32_t { echo = 1, input_error, other_error, die, exit_3, hang, probe };
+  enum Deed : std::uint32_t { echo = 1, input_error, other_error, die, exit_3, hang, hang_on, probe };
 
   std::string address() override { return std::to_string(::getpid()); }
   SideDetails connect(const std::vector<std::string>& addresses, const Wait& wait) override {
@@ -59,6 +59,9 @@ class FakeSide : public Side {
         break;
       case exit_3:
         ::_exit(3);
+      case hang_on:
+        ::signal(SIGTERM, SIG_IGN);
+        [[fallthrough]];
       case hang:
         for (;;) ::pause();
       case probe: {
@@ -168,6 +171,15 @@ TEST(ChildSide, OneThatHangsIsLeftAtTheDeadlineAndEnded) {
     const auto side = fake_child();
     EXPECT_EQ(error_of<CollectiveError>([&] { side->run(block_that(FakeSide::hang), within(milliseconds(10))); }),
               "the process that measures \"socket\" did not answer in time while measuring");
+  }
+  expect_no_child_left();
+}
+
+TEST(ChildSide, OneThatIgnoresItsEndIsKilled) {
+  {
+    const auto side = fake_child();
+    EXPECT_THAT(error_of<CollectiveError>([&] { side->run(block_that(FakeSide::hang_on), within(milliseconds(10))); }),
+                HasSubstr("did not answer in time"));
   }
   expect_no_child_left();
 }
