@@ -163,6 +163,12 @@ void check_all_nodes(const NodeView& view, Verdicts& verdicts) {
     verdicts.skipped("node", "no uverbs node at all: ROCE-ACC-001");
     return;
   }
+  const std::vector<const Device*> unknown = with_uverbs(view.node, devices, NodeState::unknown);
+  if (view.node.serving && !unknown.empty()) {
+    verdicts.unknown("node", fmt::format("whether {} can be reached could not be read", join_words(names_of(unknown))),
+                     why_unknown(*unknown.front()), look_at_nodes(view.node));
+    return;
+  }
   std::vector<PortView> reachable;
   for (const PortView& port : usable_ports(view)) {
     if (std::find(missing.begin(), missing.end(), port.device) == missing.end()) reachable.push_back(port);

@@ -204,6 +204,17 @@ std::string offer_in_words(const derived::NcclChoice& choice) {
   return choice.net == "IB" ? join(choice.hcas, ", ") : fmt::format("{}: {}", choice.net, choice.why);
 }
 
+/// A RoCE port works only where the interface is that gives it its address.
+bool lacks_interface(const NodeFacts& seen, const std::string& hca) {
+  const std::size_t colon = hca.rfind(':');
+  const facts::Device* device = seen.find_device(hca.substr(0, colon));
+  if (device == nullptr || !is_roce(*device)) return false;
+  return std::any_of(device->ports.begin(), device->ports.end(), [&](const facts::Port& port) {
+    return hca.substr(colon + 1) == std::to_string(port.number) && port.netdev &&
+           seen.find_netdev(*port.netdev) == nullptr;
+  });
+}
+
 std::vector<Evidence> differences(const NodeFacts& node, const NodeFacts& seen) {
   const Serving& serving = *seen.serving;
   std::vector<Evidence> lines;
@@ -252,9 +263,7 @@ void check_against_node(const NodeView& view, Verdicts& verdicts) {
   std::vector<std::string> lacking;
   for (const std::string& hca : here.hcas) {
     const bool taken = std::find(there.hcas.begin(), there.hcas.end(), hca) != there.hcas.end();
-    const auto gid = there.gids.find(hca);
-    const bool reachable = gid == there.gids.end() || gid->second.usable;
-    if (!taken || !reachable) lacking.push_back(hca.substr(0, hca.rfind(':')));
+    if (!taken || lacks_interface(view.node, hca)) lacking.push_back(hca.substr(0, hca.rfind(':')));
   }
   std::vector<Evidence> evidence_lines{
       evidence("NCCL could take on the node", offer_in_words(here), "as predicted, without any setting"),

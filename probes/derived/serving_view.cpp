@@ -45,9 +45,9 @@ void see_devices(NodeFacts& node, const Serving& serving) {
 }
 
 void see_network(NodeFacts& node, const Serving& serving) {
-  if (!serving.same_network.is(false)) return;
+  if (serving.same_network.is(true)) return;
   node.routes = Missing{Why::not_read, "of another network namespace"};
-  if (!serving.netdevs) {
+  if (!serving.same_network || !serving.netdevs) {
     node.netdevs.clear();
     return;
   }
