@@ -85,7 +85,8 @@ def document_of(machine):
 
 def assignments(text, prefix=""):
     """NAME=value lines after a prefix, split as podman and docker split them: at the first =."""
-    pairs = (line[len(prefix):].split("=", 1) for line in text.splitlines() if line.startswith(prefix) and line[:1] != "#")
+    pairs = (line[len(prefix):].split("=", 1) for line in text.splitlines()
+             if line.startswith(prefix) and "=" in line and line[:1] != "#")
     return {name: value for name, value in pairs if re.fullmatch(r"[A-Z][A-Z0-9_]*", name)}
 
 
@@ -226,6 +227,82 @@ class Machines(unittest.TestCase):
         for consumer in CONSUMERS[:-1]:
             self.assertIn("NCCL_IB_GID_INDEX is left out on purpose", env("gb10-healthy", consumer).stdout)
             self.assertNotIn("NCCL_IB_GID_INDEX", env("gb10-healthy", consumer, "--no-comments").stdout)
+
+
+class Guide(unittest.TestCase):
+    def test_serving_md_shows_what_is_printed(self):
+        text = (SOURCE / "docs" / "serving.md").read_text()
+        shown = re.findall(r"```\n\$ roce-probe --root tests/fixtures/(\S+) env --for (\S+)\n(.*?)```", text, re.DOTALL)
+        self.assertEqual([consumer for _, consumer, _ in shown], ["podman", "netplan"])
+        for machine, consumer, output in shown:
+            self.assertEqual(env(machine, consumer).stdout, output)
+
+
+class OtherCabling(unittest.TestCase):
+    """gb10-healthy with something changed."""
+
+    def setUp(self):
+        self.document = document_of("gb10-healthy")
+        self.host = self.document["hosts"][0]
+
+    def device(self, name):
+        return next(device for device in self.host["devices"] if device["name"] == name)
+
+    def netdev(self, name):
+        return next(netdev for netdev in self.host["netdevs"] if netdev["name"] == name)
+
+    def settings(self, consumer="vllm"):
+        run = probe("--load", "-", "env", "--for", consumer, stdin=json.dumps(self.document))
+        return assignments(run.stdout), " ".join(re.sub(r"(?m)^#", "", run.stdout).split()), run
+
+    def address(self, device, netdev, ip, gid):
+        port = self.device(device)["ports"][0]
+        model = self.device("rocep1s0f0")["ports"][0]
+        for key in ("state", "phys_state", "rate_gbit_s", "active_mtu"):
+            port[key] = model[key]
+        port["gids"] = [{**item, "gid": gid, "ipv4": ip, "netdev": netdev} if item["ipv4"] else item for item in model["gids"]]
+        self.netdev(netdev).update(operstate="up", running=True, carrier=True, addresses=[
+            {"family": "inet", "ip": ip, "prefix_length": 24, "scope": "global"}])
+
+    def test_a_second_cable_is_listed_and_explained(self):
+        self.address("rocep1s0f1", "enp1s0f1np1", "192.168.102.10", "0000:0000:0000:0000:0000:ffff:c0a8:660a")
+        self.address("roceP2p1s0f1", "enP2p1s0f1np1", "192.168.103.10", "0000:0000:0000:0000:0000:ffff:c0a8:670a")
+        variables, text, _ = self.settings()
+        self.assertEqual(len(variables["NCCL_IB_HCA"].split(",")), 4)
+        self.assertIn("Shared PCIe lanes: rocep1s0f1 with rocep1s0f0 and roceP2p1s0f1 with roceP2p1s0f0", text)
+
+    def test_a_slower_adapter_of_another_kind_is_left_out(self):
+        self.address("rocep1s0f1", "enp1s0f1np1", "192.168.102.10", "0000:0000:0000:0000:0000:ffff:c0a8:660a")
+        self.device("rocep1s0f1").update(board_id="MT_0000000359")
+        self.device("rocep1s0f1")["ports"][0]["rate_gbit_s"] = 100.0
+        variables, text, run = self.settings()
+        self.assertEqual(variables["NCCL_IB_HCA"], TWINS)
+        self.assertIn("rocep1s0f1 is left out: at 100 Gb/s beside ports of 200 Gb/s", text)
+        self.assertNotIn("# ! rocep1s0f1", run.stdout)
+
+    def test_ipv6_fabrics_get_their_address_family(self):
+        for name, netdev, last in (("rocep1s0f0", "enp1s0f0np0", "1"), ("roceP2p1s0f0", "enP2p1s0f0np0", "2")):
+            for gid in self.device(name)["ports"][0]["gids"]:
+                if gid["ipv4"]:
+                    gid.update(gid=f"fd00:0000:0000:000{last}:0000:0000:0000:0010", ipv4=None)
+            self.netdev(netdev)["addresses"] = [
+                {"family": "inet6", "ip": f"fd00:0:0:{last}::10", "prefix_length": 64, "scope": "global"}]
+        variables, text, _ = self.settings()
+        self.assertEqual(variables.get("NCCL_IB_ADDR_FAMILY"), "AF_INET6", text)
+        self.assertEqual(variables["NCCL_IB_HCA"], TWINS)
+        self.assertEqual(variables["NCCL_SOCKET_IFNAME"], "=enp1s0f0np0")
+        self.assertNotIn("VLLM_HOST_IP", variables)
+
+    def test_podman_without_root_is_told_of_the_session_s_limit(self):
+        self.host["process"].update(euid=1000, memlock={"soft_bytes": 8388608, "hard_bytes": 8388608})
+        _, text, run = self.settings("podman")
+        self.assertEqual(run.returncode, DEGRADED)
+        self.assertIn("! Podman without root cannot raise the limit on locked memory above 8 MiB", text)
+        self.assertNotIn("Podman without root", self.settings("docker")[1])
+
+    def test_a_limit_that_may_be_raised_is_raised(self):
+        self.host["process"].update(euid=1000, memlock={"soft_bytes": 8388608, "hard_bytes": None})
+        self.assertIn("\nulimit -l unlimited\n", self.settings("shell")[2].stdout)
 
 
 class Consumers(unittest.TestCase):
