@@ -17,10 +17,9 @@ namespace {
 /// the wire (1.3 us at 200 Gbit/s) than a second message costs (less than 1 us).
 constexpr std::size_t spread_bytes = 64u << 10;
 constexpr std::size_t part_alignment = 4096;
-/// Vain looks for messages between two looks at the clock, and before the CPU is offered to others: a peer that does
-/// not answer for so long may be waiting for this very CPU, and certainly is where CPUs are few.
-constexpr int polls_between_looks = 1024;
-constexpr int patient_polls = 2048;
+/// Vain looks for messages before a look at the clock, and before the CPU is offered to others: a peer that does not
+/// answer for so long may be waiting for this very CPU, and does before long where CPUs are few.
+constexpr int patient_polls = 1024;
 constexpr int impatient_polls = 16;
 
 }  // namespace
@@ -147,12 +146,10 @@ void Links::wait_until(const Wait& wait, Done&& done) {
         vain = 0;
         continue;
       }
-      ++vain;
-      if (vain % polls_before_yield_ == 0) sched_yield();
-      if (vain % polls_between_looks == 0) {
-        if (aborted_.load(std::memory_order_relaxed)) break;
-        channels_->look(wait);
-      }
+      if (++vain % polls_before_yield_ != 0) continue;
+      sched_yield();
+      if (aborted_.load(std::memory_order_relaxed)) break;
+      channels_->look(wait);
     }
   } catch (const verbs::TransportError&) {
     if (!aborted_.load(std::memory_order_relaxed)) throw;

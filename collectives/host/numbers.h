@@ -16,6 +16,12 @@ struct Fp16 {
   std::uint16_t bits = 0;
 };
 
+inline std::uint32_t all_ones_if(bool condition) { return 0U - static_cast<std::uint32_t>(condition); }
+/// Compilers make a branch of ?: where one side is a floating point operation.
+inline std::uint32_t chosen(bool condition, std::uint32_t yes, std::uint32_t no) {
+  return no ^ ((yes ^ no) & all_ones_if(condition));
+}
+
 inline float to_float(Bf16 number) { return std::bit_cast<float>(static_cast<std::uint32_t>(number.bits) << 16); }
 
 inline float to_float(Fp16 number) {
@@ -42,9 +48,9 @@ inline Fp16 to_fp16(float number) {
   const std::uint32_t normal = (bits - (112U << 23) + 0xfffU + (bits >> 13 & 1U)) >> 13;
   // Below 2^-14: an addition rounds to multiples of 2^-24, the unit in the last place of 0.5.
   const std::uint32_t subnormal = std::bit_cast<std::uint32_t>(std::bit_cast<float>(bits) + 0.5f) - 0x3f000000U;
-  const std::uint32_t not_finite = bits > 0x7f800000U ? 0x7e00U : 0x7c00U;
-  std::uint32_t result = bits < 113U << 23 ? subnormal : normal;
-  result = bits >= 0x477ff000U ? not_finite : result;  // 65520 and above round to infinity
+  const std::uint32_t not_finite = 0x7c00U | (0x0200U & all_ones_if(bits > 0x7f800000U));
+  const std::uint32_t finite = chosen(bits < 113U << 23, subnormal, normal);
+  const std::uint32_t result = chosen(bits >= 0x477ff000U, not_finite, finite);  // 65520 and above round to infinity
   return {static_cast<std::uint16_t>(sign | result)};
 }
 

@@ -2,10 +2,10 @@
 // what was found on stdout. Built with the tests, installed nowhere.
 //
 //   collectives_exercise [--local | --via HOST] [--transport rc|tcp] [--devices D1,D2] [--ips A1,A2] [--sizes 8,65536]
-//                        [--iterations N] [--vanish yes] [--unlike yes] [--seconds N]
+//                        [--iterations N] [--vanish yes] [--unlike yes --other-size N] [--seconds N]
 //
 // --devices, --ips: the rails. --vanish: rank 1 breaks its connections instead of taking part; --unlike: it takes part
-// with another size. The others then say what they see.
+// in an all-reduce of another size. What each rank then says is printed.
 #include <fmt/format.h>
 
 #include <chrono>
@@ -150,12 +150,14 @@ class Exercise {
     const bool culprit = session_.rank() == 1;
     Call call;
     call.elements = std::stoull(text("sizes", "1048576")) / 2;
-    device_->reserve(call.elements * 4, call.elements * 4);
+    const std::uint64_t other_elements = std::stoull(text("other-size", "8")) / 2;
+    const std::uint64_t most = 2 * std::max(call.elements, other_elements);
+    device_->reserve(most, most);
     std::string found;
     if (culprit && text("vanish", "no") == "yes") {
       communicator_.reset();
     } else {
-      if (culprit) call.elements = std::stoull(text("other-size", "8")) / 2;
+      if (culprit) call.elements = other_elements;
       try {
         communicator_->enqueue({&call, 1}, patience());
         found = "no error";

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """RDMA endpoints on real RoCE v2 nodes: every operation moves what it says, waits as it says, and each fault is one
-sentence with its check, no hang. verbs_exercise holds both ends; one lab of two nodes serves all tests. Skips where QEMU
-is missing."""
+sentence with its check, no hang; so do the collectives on host memory that run over them. verbs_exercise and
+collectives_exercise hold all ends; one lab of two nodes serves all tests. Skips where QEMU is missing."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from pathlib import Path
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
 BUILD = Path(os.environ.get("ROCEKIT_BUILD_DIR", CHECKOUT / "build"))
 EXERCISE = BUILD / "tests" / "verbs_exercise"
+COLLECTIVES = BUILD / "tests" / "collectives_exercise"
 ROCE_LAB = CHECKOUT / "lab" / "roce-lab"
 sys.path.insert(0, str(CHECKOUT / "lab"))
 sys.dont_write_bytecode = True
@@ -59,8 +60,8 @@ class Lab(unittest.TestCase):
         return done.returncode, done.stdout + done.stderr
 
     def exercise(self, arguments: str, before: str = "true", after: str = "true", wrapper: str = "",
-                 peer: str = f"--via {PEER}") -> tuple[int, str]:
-        return self.shell(f"{before} || exit 90; {wrapper} {EXERCISE} {peer} {arguments}; status=$?; {after}; exit $status")
+                 peer: str = f"--via {PEER}", program: Path = EXERCISE) -> tuple[int, str]:
+        return self.shell(f"{before} || exit 90; {wrapper} {program} {peer} {arguments}; status=$?; {after}; exit $status")
 
     def moves(self, arguments: str, **how: str) -> str:
         status, text = self.exercise(arguments, **how)
@@ -68,6 +69,7 @@ class Lab(unittest.TestCase):
         self.assertIn("done", text)
         self.assertNotIn("CORRUPT", text)
         self.assertNotIn("MISSING", text)
+        self.assertNotIn("WRONG", text)
         return text
 
     def fails(self, arguments: str, *words: str, **how: str) -> None:
@@ -128,6 +130,26 @@ class TheConnection(Lab):
         mend = f"tc qdisc del dev {NETDEV} root"
         self.moves("--ops send,write,read --sizes 65536 --iterations 20 --stream-ms 40 --verify yes", before=lossy, after=mend)
         self.moves("--transport ud --ops send --sizes 8 --iterations 60 --verify yes", before=lossy, after=mend)
+
+
+class CollectivesOnHostMemory(Lab):
+    def test_bring_what_they_should(self) -> None:
+        text = self.moves("--sizes 200,16386,600000 --iterations 1", program=COLLECTIVES)
+        self.assertRegex(text, r"all-reduce +600000 B")
+
+    def test_of_ranks_that_share_a_device(self) -> None:
+        self.moves("--sizes 200000 --iterations 1", peer="--local --ranks 3", program=COLLECTIVES)
+
+    def test_see_a_peer_that_is_gone(self) -> None:
+        status, text = self.exercise("--vanish yes --sizes 64 --seconds 40", program=COLLECTIVES)
+        self.assertEqual(status, 0, text)
+        self.assertRegex(text, "found: .* to rank 1 .*ROCE-CTR-001")
+
+    def test_see_that_ranks_do_not_do_the_same(self) -> None:
+        # A message that waits for the other end's word, which never comes, is announced.
+        status, text = self.exercise("--unlike yes --sizes 200000 --other-size 200 --seconds 20", program=COLLECTIVES)
+        self.assertEqual(status, 0, text)
+        self.assertEqual(text.count("all ranks must run the same operations"), 2, text)
 
 
 class Faults(Lab):
