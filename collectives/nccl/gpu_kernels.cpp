@@ -5,13 +5,13 @@
 #ifdef ROCEKIT_KERNELS_FATBIN
 // clang-format off
 __asm__(
-    ".section .rodata\n"
+    ".pushsection .rodata\n"
     ".balign 64\n"
     ".globl rocekit_kernels_fatbin\n"
     ".hidden rocekit_kernels_fatbin\n"
     "rocekit_kernels_fatbin:\n"
     ".incbin \"" ROCEKIT_KERNELS_FATBIN "\"\n"
-    ".text\n");
+    ".popsection\n");
 // clang-format on
 extern "C" const unsigned char rocekit_kernels_fatbin[];
 #endif

@@ -90,7 +90,7 @@ class NcclCommunicator final : public Communicator {
                       what_connects()));
     }
     // The device may live longer than this communicator.
-    device_.add_watch([handle = std::weak_ptr(handle_), &device = device_, library = &library_, names = who()] {
+    device_.add_watch([handle = std::weak_ptr(handle_), library = &library_, names = who()] {
       const auto alive = handle.lock();
       if (!alive || alive->aborted()) return;
       nccl::Result state = nccl::success;

@@ -1,10 +1,6 @@
 // What tests tell the library of fake_nccl.cpp, and what it kept.
 #pragma once
 
-struct FakeUniqueId {
-  char internal[128];
-};
-
 struct FakeNccl {
   int version = 22809;
   int init_result = 0;
@@ -13,5 +9,4 @@ struct FakeNccl {
   bool hang_in_init = false;
   bool hang_in_all_reduce = false;
   const char* last_error = "";
-  unsigned char config[24] = {};  ///< the part of ncclConfig_t that 2.14 has
 };

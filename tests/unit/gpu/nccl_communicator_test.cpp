@@ -56,12 +56,15 @@ class NcclCommunicatorTest : public testing::Test {
   void SetUp() override { use(FAKE_NCCL); }
   void use(const char* path) {
     dynlib::SharedLibrary file(path);
-    fake = file.function<FakeNccl*()>("fake_nccl")();
+    tell_to = file.function<void(const FakeNccl*)>("fake_nccl_tell");
     calls_of = file.function<const char*()>("fake_nccl_calls");
-    file.function<void()>("fake_nccl_reset")();
-    if (std::strcmp(path, FAKE_OLD_NCCL) == 0) fake->version = 21705;
+    file.function<void()>("fake_nccl_forget")();
+    FakeNccl behaviour;
+    if (std::strcmp(path, FAKE_OLD_NCCL) == 0) behaviour.version = 21705;
+    tell(behaviour);
     library = std::make_unique<NcclLibrary>(NcclLibrary::load(path));
   }
+  void tell(const FakeNccl& behaviour) { tell_to(&behaviour); }
   std::unique_ptr<Communicator> make(int rank = 1, int ranks = 2, const std::string& net = "") {
     Membership membership;
     membership.rank = rank;
@@ -92,7 +95,7 @@ class NcclCommunicatorTest : public testing::Test {
   }
 
   FakeGpu gpu;
-  FakeNccl* fake = nullptr;
+  void (*tell_to)(const FakeNccl*) = nullptr;
   const char* (*calls_of)() = nullptr;
   std::unique_ptr<NcclLibrary> library;
 };
@@ -110,7 +113,7 @@ TEST_F(NcclCommunicatorTest, ConnectsByTheUniqueIdOfRankZero) {
   EXPECT_EQ(make(1)->address(), "");
   const auto communicator = make(1, 3, "Socket");
   communicator->connect({std::string(128, 'u'), "", ""}, soon());
-  EXPECT_EQ(calls(), "init1/3u");
+  EXPECT_EQ(calls(), "init1/3uSocket");
   EXPECT_EQ(communicator->description(), "NCCL 2.28.9, network Socket");
 }
 
@@ -166,31 +169,38 @@ TEST_F(NcclCommunicatorTest, FormsOfSendAndReceive) {
 }
 
 TEST_F(NcclCommunicatorTest, ErrorsCarryNcclsTextAndTheCheckThatExplainsThem) {
-  fake->init_result = 5;
-  fake->last_error = "Failed to initialize any NET plugin\n";
+  FakeNccl fake;
+  fake.init_result = 5;
+  fake.last_error = "Failed to initialize any NET plugin\n";
+  tell(fake);
   EXPECT_THAT(sentence<CollectiveError>([&] { make(1, 2, "IB")->connect({std::string(128, 'u')}, soon()); }),
               AllOf(HasSubstr("ncclCommInitRankConfig: invalid usage (Failed to initialize any NET plugin)"),
                     HasSubstr("network IB between rank 0 (node) and rank 1 (node)"), HasSubstr("ROCE-ENV-006")));
   EXPECT_THAT(sentence<CollectiveError>([&] { make(1, 2, "Foo")->connect({std::string(128, 'u')}, soon()); }),
               HasSubstr("no network named Foo is here; roce-probe explain ROCE-ENV-008"));
-  fake->init_result = 0;
+  tell({});
   const auto communicator = connected();
-  fake->all_reduce_result = 3;
-  fake->last_error = "out of luck";
+  fake.all_reduce_result = 3;
+  fake.last_error = "out of luck";
+  tell(fake);
   EXPECT_THAT(sentence<CollectiveError>([&] { issued(*communicator, {call_of(OpKind::all_reduce, 8)}); }),
               HasSubstr("ncclAllReduce: internal error (out of luck)"));
 }
 
 TEST_F(NcclCommunicatorTest, ANetworkByNameNeedsALibraryThatTakesOne) {
   use(FAKE_OLD_NCCL);
-  fake->version = 21602;
+  FakeNccl fake;
+  fake.version = 21602;
+  tell(fake);
   library = std::make_unique<NcclLibrary>(NcclLibrary::load(FAKE_OLD_NCCL));
   EXPECT_THAT(sentence<InputError>([&] { make(1, 2, "IB"); }), HasSubstr("2.16.2"));
   EXPECT_NO_THROW(make());
 }
 
 TEST_F(NcclCommunicatorTest, ARankThatNeverComesEndsTheWait) {
-  fake->hang_in_init = true;
+  FakeNccl fake;
+  fake.hang_in_init = true;
+  tell(fake);
   EXPECT_THAT(sentence<CollectiveError>([&] { make()->connect({std::string(128, 'u')}, soon(50ms)); }),
               AllOf(HasSubstr("not connected in time"), HasSubstr("ROCE-ENV-005")));
   std::atomic<bool> called_off{true};
@@ -198,11 +208,15 @@ TEST_F(NcclCommunicatorTest, ARankThatNeverComesEndsTheWait) {
                 make()->connect({std::string(128, 'u')}, {Deadline::after(10s), &called_off});
               }),
               HasSubstr("called off"));
+  // Threads that are left behind begin before the next test.
+  while (calls() != "init1/2u init1/2u") std::this_thread::sleep_for(1ms);
 }
 
 TEST_F(NcclCommunicatorTest, ACallThatDoesNotReturnIsEndedAtTheDeadline) {
   const auto communicator = connected();
-  fake->hang_in_all_reduce = true;
+  FakeNccl fake;
+  fake.hang_in_all_reduce = true;
+  tell(fake);
   const Call call = call_of(OpKind::all_reduce, 8);
   EXPECT_THAT(sentence<CollectiveError>([&] {
                 communicator->enqueue({&call, 1}, soon(50ms));
@@ -215,15 +229,19 @@ TEST_F(NcclCommunicatorTest, ACallThatDoesNotReturnIsEndedAtTheDeadline) {
 TEST_F(NcclCommunicatorTest, ErrorsOfPeersAreSeenWhileTheDeviceWaits) {
   const auto communicator = connected();
   EXPECT_NO_THROW(gpu.synchronize(soon()));
-  fake->async_error = 6;
-  fake->last_error = "Connection closed by remote peer";
+  FakeNccl fake;
+  fake.async_error = 6;
+  fake.last_error = "Connection closed by remote peer";
+  tell(fake);
   EXPECT_THAT(sentence<CollectiveError>([&] { gpu.synchronize(soon()); }),
               AllOf(HasSubstr("rank 0 (node)"), HasSubstr("Connection closed by remote peer")));
 }
 
 TEST_F(NcclCommunicatorTest, WatchesEndWithTheCommunicator) {
   connected().reset();
-  fake->async_error = 6;
+  FakeNccl fake;
+  fake.async_error = 6;
+  tell(fake);
   EXPECT_NO_THROW(gpu.synchronize(soon()));
 }
 

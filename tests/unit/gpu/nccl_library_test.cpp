@@ -25,10 +25,14 @@ std::string refusal(const std::string& path) {
   return "loaded";
 }
 
-FakeNccl& fake_in(const char* path) { return *dynlib::SharedLibrary(path).function<FakeNccl*()>("fake_nccl")(); }
+void set_version(const char* path, int version) {
+  FakeNccl fake;
+  fake.version = version;
+  dynlib::SharedLibrary(path).function<void(const FakeNccl*)>("fake_nccl_tell")(&fake);
+}
 
 TEST(NcclLibrary, TellsItsVersionAndPath) {
-  fake_in(FAKE_NCCL).version = 22809;
+  set_version(FAKE_NCCL, 22809);
   const NcclLibrary library = NcclLibrary::load(FAKE_NCCL);
   EXPECT_EQ(library.version(), "2.28.9");
   EXPECT_THAT(library.description(), HasSubstr("NCCL 2.28.9 (/"));
@@ -37,7 +41,7 @@ TEST(NcclLibrary, TellsItsVersionAndPath) {
 }
 
 TEST(NcclLibrary, OlderOnesCostOnlyTheirFeatures) {
-  fake_in(FAKE_OLD_NCCL).version = 21602;
+  set_version(FAKE_OLD_NCCL, 21602);
   const NcclLibrary library = NcclLibrary::load(FAKE_OLD_NCCL);
   EXPECT_EQ(library.functions().all_to_all, nullptr);
   EXPECT_FALSE(library.chooses_network());
@@ -46,9 +50,9 @@ TEST(NcclLibrary, OlderOnesCostOnlyTheirFeatures) {
 }
 
 TEST(NcclLibrary, WithoutAConfigurationIsRefused) {
-  fake_in(FAKE_OLD_NCCL).version = 21304;
+  set_version(FAKE_OLD_NCCL, 21304);
   EXPECT_THAT(refusal(FAKE_OLD_NCCL), HasSubstr("NCCL 2.13.4"));
-  fake_in(FAKE_OLD_NCCL).version = 2804;
+  set_version(FAKE_OLD_NCCL, 2804);
   EXPECT_THAT(refusal(FAKE_OLD_NCCL), HasSubstr("NCCL 2.8.4"));
 }
 
