@@ -1,5 +1,6 @@
 #include "collectives/engine/nccl_environment.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <pwd.h>
 #include <sys/mman.h>
@@ -19,6 +20,7 @@ namespace rocekit::collectives {
 namespace {
 
 constexpr std::size_t most_log_bytes = 16u << 20;
+constexpr std::uint64_t most_equal_launches = 100;
 constexpr std::size_t most_conf_bytes = 1u << 20;
 
 std::optional<std::string> variable(const char* name) {
@@ -53,7 +55,6 @@ class ProcessLog {
       log.emplace();
     } else if (log->process_ != ::getpid()) {
       log->process_ = ::getpid();
-      log->echoed_ = 0;
       log->open();
     }
     return *log;
@@ -95,19 +96,20 @@ class ProcessLog {
     return text;
   }
 
+  /// Gives back the memory of what was read.
+  void forget(std::size_t begin, std::size_t end) const {
+    ::fallocate(file_, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(begin),
+                static_cast<off_t>(end - begin));
+  }
+
   /// To standard error, what the user's own NCCL_DEBUG would have shown.
-  void echo() {
-    if (!user_level_ || user_level_->empty() || directed_by_user()) return;
-    const std::size_t end = size();
-    if (end <= echoed_) return;
+  void echo(std::string_view text) const {
+    if (!user_level_ || user_level_->empty()) return;
     const std::string level = text::lower_case(*user_level_);
-    const std::string text = read(echoed_, end);
-    echoed_ = end;
     std::string shown;
-    for (std::size_t at = 0; at < text.size();) {
-      const std::size_t line_end = std::min(text.find('\n', at), text.size() - 1) + 1;
-      const std::string_view line = std::string_view(text).substr(at, line_end - at);
-      at = line_end;
+    while (!text.empty()) {
+      const std::string_view line = text.substr(0, std::min(text.find('\n'), text.size() - 1) + 1);
+      text.remove_prefix(line.size());
       const bool warning = line.find(" NCCL WARN ") != line.npos;
       const bool wanted = level == "info" || level == "trace" || (level == "warn" && warning) ||
                           line.find("NCCL version ") != line.npos;
@@ -128,7 +130,6 @@ class ProcessLog {
   std::optional<std::string> user_subsystems_;
   std::optional<std::string> user_net_;
   int file_ = -1;  ///< open until the process ends: NCCL names it
-  std::size_t echoed_ = 0;
 };
 
 std::vector<std::string> conf_files() {
@@ -214,24 +215,22 @@ NcclEnvironment::Scope::Scope(NcclEnvironment& environment) : environment_(envir
 NcclEnvironment::Scope::~Scope() {
   ProcessLog& log = ProcessLog::get();
   const std::size_t end = log.size();
-  auto& parts = environment_.parts_;
   if (end > begin_) {
-    if (!parts.empty() && parts.back().second == begin_) {
-      parts.back().second = end;
-    } else {
-      parts.emplace_back(begin_, end);
-    }
+    const std::string text = log.read(begin_, end);
+    log.echo(text);
+    environment_.keep(text);
+    log.forget(begin_, end);
   }
-  log.echo();
 }
 
-std::string NcclEnvironment::log() const {
-  std::string text;
-  for (const auto& [begin, end] : parts_) {
-    const std::size_t room = most_log_bytes - text.size();
-    text += ProcessLog::get().read(begin, std::min(end, begin + room));
+void NcclEnvironment::keep(std::string_view text) {
+  while (!text.empty()) {
+    const std::string_view line = text.substr(0, std::min(text.find('\n'), text.size() - 1) + 1);
+    text.remove_prefix(line.size());
+    const bool launch = line.find(" Bytes -> Algo ") != line.npos;
+    if (launch && ++launches_[std::string(line)] > most_equal_launches) continue;
+    if (log_.size() + line.size() <= most_log_bytes) log_ += line;
   }
-  return text;
 }
 
 }  // namespace rocekit::collectives

@@ -2,8 +2,11 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -12,8 +15,8 @@
 namespace rocekit::collectives {
 
 /// NCCL reads most variables once a process, and has one log a process. The log goes to a file in memory
-/// (memfd_create) that nobody else can open and nothing is left of; each side keeps the parts that were written while
-/// it was at work. So sides in one process connect and run one at a time (the session's order sees to it).
+/// (memfd_create) that nobody else can open and nothing is left of; each side keeps what was written while it was at
+/// work. So sides in one process connect and run one at a time (the session's order sees to it).
 ///
 /// A user's own wishes stand: with NCCL_DEBUG_FILE set the log goes there, and log() is empty; what NCCL_DEBUG asks for
 /// is copied to standard error.
@@ -39,16 +42,18 @@ class NcclEnvironment {
     std::size_t begin_ = 0;
   };
 
-  /// At most 16 MiB.
-  std::string log() const;
+  /// At most 16 MiB; of equal lines about launches (subsystem TUNING writes one each) the first hundred.
+  const std::string& log() const { return log_; }
   const std::vector<std::string>& notes() const { return notes_; }
 
  private:
   /// True: one of them names a network.
   bool note_conf_files();
+  void keep(std::string_view text);
 
-  std::optional<std::string> network_;                      ///< NCCL_NET
-  std::vector<std::pair<std::size_t, std::size_t>> parts_;  ///< begin and end in the log
+  std::optional<std::string> network_;  ///< NCCL_NET
+  std::string log_;
+  std::map<std::string, std::uint64_t> launches_;  ///< how often each line was logged
   std::vector<std::string> notes_;
 };
 

@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -86,6 +87,24 @@ TEST(NcclEnvironment, EachSideKeepsWhatWasLoggedWhileItWorked) {
     EXPECT_EQ(ib.log(), "ib 1\nib 2\n");
     EXPECT_EQ(socket.log(), "socket 1\n");
     EXPECT_TRUE(ib.notes().empty());
+  });
+}
+
+TEST(NcclEnvironment, LogOfManyLaunchesStaysSmall) {
+  in_own_process("", [] {
+    NcclEnvironment side(request_of());
+    const Nccl nccl;
+    {
+      const NcclEnvironment::Scope scope(side);
+      for (int i = 0; i < 20'000; ++i) nccl.say("host NCCL INFO AllReduce: 8 Bytes -> Algo RING proto LL channel 0");
+      nccl.say("host NCCL INFO AllReduce: 16 Bytes -> Algo RING proto LL channel 0");
+      nccl.say("host NCCL INFO twice");
+      nccl.say("host NCCL INFO twice");
+    }
+    EXPECT_EQ(std::count(side.log().begin(), side.log().end(), '\n'), 100 + 1 + 2);
+    struct stat file {};
+    ASSERT_EQ(::stat(std::getenv("NCCL_DEBUG_FILE"), &file), 0);
+    EXPECT_LT(file.st_blocks * 512, file.st_size / 4);  // memory that is taken
   });
 }
 
