@@ -122,6 +122,23 @@ void write_file(const std::filesystem::path& path, std::string_view content) {
   temporary.kept = true;
 }
 
+void require_writable(const std::string& name) {
+  if (name == "-") return;
+  const std::filesystem::path path = name;
+  std::error_code error;
+  if (std::filesystem::is_directory(path, error)) {
+    throw InputError(fmt::format("cannot write {}: it is a directory", name));
+  }
+  const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
+  if (!std::filesystem::is_directory(folder, error)) {
+    throw InputError(fmt::format("cannot write {}: there is no directory {}", name, folder.string()));
+  }
+  const char* target = std::filesystem::exists(path, error) ? path.c_str() : folder.c_str();
+  if (::access(target, W_OK) != 0) {
+    throw InputError(fmt::format("cannot write {}: {} is not writable", name, target));
+  }
+}
+
 bool write_standard_output(std::string_view content) {
   const int error = write_all(STDOUT_FILENO, content);
   if (error == 0) return true;

@@ -16,6 +16,10 @@ std::string read_input(const std::string& path, std::size_t max_bytes);
 /// followed; what is no regular file (/dev/stderr, a FIFO) is written to, never replaced.
 void write_file(const std::filesystem::path& path, std::string_view content);
 
+/// Throws where write_file() would fail, as far as that can be seen now: a long measurement should not end there. "-",
+/// standard output, is always writable.
+void require_writable(const std::string& path);
+
 /// Writes to standard output and flushes. A reader that has gone away (`| head`) is no error: returns false. Any other
 /// failure (a full disk behind a redirection) throws. Precondition: SIGPIPE is ignored.
 bool write_standard_output(std::string_view content);

@@ -5,11 +5,14 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <locale>
 #include <sstream>
+#include <tuple>
 
 #include "collectives/predict/latency_table.h"
 #include "core/cli/command_line.h"
+#include "core/cli/door_options.h"
 #include "core/text/ascii.h"
 #include "core/text/sizes.h"
 
@@ -20,19 +23,31 @@ using cli::UsageError;
 using traffic::ExpertForm;
 
 constexpr const char* description =
-    R"(  nccl-pattern --mode tp2 --model minimax-m2.5 --dry-run
-  nccl-pattern --mode ep2 --model ./config.json --phase prefill --dry-run --json
+    R"(  mpirun -np 2 -H a,b nccl-pattern --mode tp2 --model minimax-m2.5
+  nccl-pattern --listen --mode ep2 --model qwen3-coder-30b-a3b     prints the line to paste on the other node
+  nccl-pattern --local 2 --mode allreduce --sizes 8:8M             both ranks on this machine
+  nccl-pattern --mode tp2 --model ./config.json --dry-run          what would be sent
   nccl-pattern predict --mode tp2 --model gpt-oss-120b --tok-s 45 --measured-on socket --latencies l.csv
 
-Shows what tensor, expert and pipeline parallel serving puts between ranks, and predicts tokens per second on another
-transport. Exit code: 0 done, 3 could not (or the command line is wrong).
+Measures what tensor, expert and pipeline parallel serving puts between ranks, over RDMA and over sockets in one run,
+proves what carried it, and prices the difference in tokens per second.
+Exit code: 0 measured, 1 degraded, 2 wrong data or the proof contradicts, 3 could not (or the command line is wrong).
 )";
 
 /// What stands in StepRequest: for a model, not for a pattern.
 constexpr const char* model_options[] = {"--model",   "--phase", "--batch", "--tokens",       "--speculative",
                                          "--routing", "--seed",  "--form",  "--microbatches", "--no-graph-padding"};
-constexpr const char* pattern_options[] = {"--sizes", "--ranks", "--dtype", "--skew"};
-constexpr const char* predict_options[] = {"--latencies", "--tok-s", "--measured-on", "--predict-on", "--accepted"};
+constexpr const char* pattern_options[] = {"--sizes", "--dtype", "--skew"};
+constexpr const char* price_options[] = {"--tok-s", "--measured-on", "--predict-on", "--accepted"};
+/// Of measuring: neither for --dry-run nor for predict.
+constexpr const char* measure_options[] = {"--listen",     "--join",       "--via",        "--local",      "--wait",
+                                           "--backend",    "--nccl-lib",   "--compare",    "--a",          "--b",
+                                           "--require",    "--verify",     "--timing",     "--compute-us", "--duration",
+                                           "--iterations", "--max-memory", "--algorithms", "--no-floor",   "--csv"};
+/// What ranks under one launcher may have each for itself.
+constexpr const char* own_options[] = {"--nccl-lib", "--json",    "--csv",    "--color",   "--verbose",
+                                       "--quiet",    "--fail-on", "--listen", "--join",    "--via",
+                                       "--local",    "--ranks",   "--wait",   "--version", "--help"};
 
 double number(const char* option, const std::string& word, double low, double high) {
   std::istringstream stream(word);
@@ -48,7 +63,7 @@ double number(const char* option, const std::string& word, double low, double hi
 
 class Parser {
  public:
-  Parser() : app_(description, "nccl-pattern") {
+  Parser() : app_(description, "nccl-pattern"), door_(app_, true) {
     app_.get_formatter()->column_width(30);
     app_.set_help_flag("-h,--help", "Print this help and exit");
     app_.add_flag("--version", version_, "Print version and commit, and exit");
@@ -56,14 +71,26 @@ class Parser {
     add_what();
     add_step();
     add_pattern();
-    add_predict();
+    add_compared();
+    add_how();
+    add_price();
     add_outputs();
   }
 
   Options parse(int argc, const char* const* argv) {
-    options_.help = cli::parse(app_, argc, argv,
-                               {{"--json{-}    ", "--json[=FILE]"}, {"LIST ...", "LIST    "}, {"\n\n\n", "\n\n"}});
-    if (!options_.help) collect();
+    std::vector<std::pair<std::string, std::string>> replaced = cli::DoorOptions::help_replacements();
+    for (const auto& [from, to] : {std::pair{"--json{-}    ", "--json[=FILE]"},
+                                   {"--csv{-}    ", "--csv[=FILE]"},
+                                   {"LIST ...", "LIST    "},
+                                   {",... ...", ",...    "},
+                                   {"\n\n\n", "\n\n"}}) {
+      replaced.emplace_back(from, to);
+    }
+    options_.help = cli::parse(app_, argc, argv, replaced);
+    if (options_.help) return std::move(options_);
+    collect();
+    options_.arguments = cli::kept_arguments(argc, argv, options_.door);
+    keep_given();
     return std::move(options_);
   }
 
@@ -97,17 +124,47 @@ class Parser {
 
   void add_pattern() {
     const char* const group = "A pattern";
-    app_.add_option("--sizes", sizes_, "8,4K,1M or 2:8M (default: 8,4K,64K,1M)")
-        ->type_name("LIST")
-        ->allow_extra_args(false)
-        ->group(group);
-    add("--ranks", ranks_, "Ranks (default: 2)", "N", group);
+    add_list("--sizes", sizes_, "8,4K,1M or 2:8M (default: 8,4K,64K,1M)", "LIST", group);
     add("--dtype", type_, "bf16, fp16, fp32, int32 (default: bf16)", "TYPE", group);
     add("--skew", skew_, "Of alltoallv: rank i gets 1/(i+1)^S of what rank 0 gets (default: 1)", "S", group);
   }
 
-  void add_predict() {
-    const char* const group = "predict";
+  void add_list(const char* name, std::vector<std::string>& value, const char* what, const char* type,
+                const char* group) {
+    app_.add_option(name, value, what)->type_name(type)->allow_extra_args(false)->group(group);
+  }
+
+  void add_compared() {
+    const char* const group = "What is compared";
+    add("--backend", backend_, "auto (nccl where every rank has GPU and libnccl, else host), nccl, host, mpi", "NAME",
+        group);
+    add("--nccl-lib", options_.settings.nccl_library, "libnccl.so to use (default: the one that serving would load)",
+        "PATH", group);
+    add_list("--compare", compare_, "rdma, socket, p2p, shm, mpi or a network plugin (default: rdma,socket)", "A,B,...",
+             group);
+    add("--a", a_, "Settings of NCCL of one side, which runs in processes of its own", "NAME=VALUE,...", group);
+    add("--b", b_, "And of the other (default: none)", "NAME=VALUE,...", group);
+    add("--require", require_, "Exit code 2 unless it is proven that this transport carried it", "NAME", group);
+    app_.add_flag("--no-floor", no_floor_, "With GPUs: leave out the host backend, the floor beside NCCL")
+        ->group(group);
+  }
+
+  void add_how() {
+    const char* const group = "How to measure";
+    add_list("--timing", timings_, "isolated, back-to-back, graph (default: what the backend can)", "WORD,...", group);
+    add("--verify", verify_, "Contents of each operation: once (default), always, never", "WHEN", group);
+    add("--compute-us", compute_us_, "Compute of the model for one microbatch, between the operations of a step", "N",
+        group);
+    add("--duration", duration_, "Time of each side, size and timing (default: about 15 s for all)", "TIME", group);
+    add("--iterations", iterations_, "Runs of each side, size and timing", "N", group);
+    add("--max-memory", max_memory_, "Of each rank's buffers (default: a quarter of what is free, 1G where shared)",
+        "SIZE", group);
+    app_.add_flag("--algorithms", options_.settings.algorithms, "Show NCCL's algorithm and protocol (slower)")
+        ->group(group);
+  }
+
+  void add_price() {
+    const char* const group = "Price in tokens per second (and predict)";
     predict_ = app_.add_subcommand("predict", "Tokens per second on another transport, from a table of latencies");
     predict_->fallthrough();
     predict_->footer("Its options stand in nccl-pattern --help.");
@@ -123,6 +180,11 @@ class Parser {
     const char* const group = "What to write";
     app_.add_flag("--json{-}", json_, "As JSON on standard output, or with =FILE into a file beside the report")
         ->group(group);
+    app_.add_flag("--csv{-}", csv_, "One line a result, on standard output or with =FILE into a file")->group(group);
+    app_.add_flag("-v,--verbose", options_.verbose, "All percentiles, counters, log lines and assumptions")
+        ->group(group);
+    app_.add_flag("-q,--quiet", options_.quiet, "No progress on the terminal")->group(group);
+    add("--fail-on", fail_on_, "warn: exit 1 when degraded (default); crit: exit 0 then", "LEVEL", group);
     add("--color", color_, "auto (on a terminal), always, never", "WHEN", group);
   }
 
@@ -142,18 +204,170 @@ class Parser {
       if (dry_run_) throw UsageError("--dry-run does not go with predict, which sends nothing either");
       options_.command = Command::predict;
     }
+    options_.door = door_.collect();
+    options_.color = cli::color_mode(color_);
+    if (options_.command == Command::measure) {
+      collect_measure();
+      if (options_.door.join && *options_.door.join != "-") return;  // rank 0 says all else
+    } else {
+      for (const char* name : measure_options) {
+        if (given(name)) {
+          throw UsageError(
+              fmt::format("{} is of measuring, and does not go with {}", name, dry_run_ ? "--dry-run" : "predict"));
+        }
+      }
+    }
     collect_mode();
     if (options_.pattern) {
       collect_pattern();
     } else {
       collect_step();
     }
-    collect_predict();
-    if (given("--json")) {
-      if (json_.empty()) throw UsageError("--json needs a name, and got an empty one");
-      options_.json = json_;
+    collect_price();
+    options_.json = named("--json", json_);
+    options_.csv = named("--csv", csv_);
+    if (options_.json == "-" && options_.csv == "-") {
+      throw UsageError("--json and --csv both write to standard output: give one of them a file, --csv=FILE");
     }
-    options_.color = cli::color_mode(color_);
+    options_.fail_on = cli::one_of<report::FailOn>(
+        "--fail-on", fail_on_, {{"warn", report::FailOn::warning}, {"crit", report::FailOn::critical}});
+  }
+
+  std::optional<std::string> named(const char* option, const std::string& value) const {
+    if (!given(option)) return std::nullopt;
+    if (value.empty()) throw UsageError(fmt::format("{} needs a name, and got an empty one", option));
+    return value;
+  }
+
+  void collect_measure() {
+    door_.refuse_beside_join(options_.door, {"--mode",
+                                             "--model",
+                                             "--phase",
+                                             "--batch",
+                                             "--tokens",
+                                             "--speculative",
+                                             "--routing",
+                                             "--seed",
+                                             "--form",
+                                             "--microbatches",
+                                             "--no-graph-padding",
+                                             "--sizes",
+                                             "--ranks",
+                                             "--dtype",
+                                             "--skew",
+                                             "--backend",
+                                             "--compare",
+                                             "--a",
+                                             "--b",
+                                             "--require",
+                                             "--verify",
+                                             "--timing",
+                                             "--compute-us",
+                                             "--duration",
+                                             "--iterations",
+                                             "--max-memory",
+                                             "--algorithms",
+                                             "--no-floor",
+                                             "--tok-s",
+                                             "--measured-on",
+                                             "--predict-on",
+                                             "--accepted",
+                                             "--json",
+                                             "--csv",
+                                             "--fail-on",
+                                             "--wait"});
+    Settings& settings = options_.settings;
+    settings.backend = cli::one_of<BackendChoice>("--backend", text::lower_case(backend_),
+                                                  {{"auto", BackendChoice::automatic},
+                                                   {"nccl", BackendChoice::nccl},
+                                                   {"host", BackendChoice::host},
+                                                   {"mpi", BackendChoice::mpi}});
+    settings.floor = !no_floor_;
+    for (const std::string& list : compare_) {
+      for (const std::string& word : cli::split_list(list)) {
+        const std::string side = canonical_side(word);
+        auto& known = settings.compare;
+        if (std::find(known.begin(), known.end(), side) == known.end()) known.push_back(side);
+      }
+    }
+    if (given("--compare") && settings.compare.empty()) throw UsageError("--compare names no transport");
+    if (settings.compare.size() > most_compared) {
+      throw UsageError(
+          fmt::format("--compare takes up to {} transports, not {}", most_compared, settings.compare.size()));
+    }
+    collect_environments();
+    if (given("--require")) {
+      settings.required = canonical_side(require_);
+      if (settings.required->empty()) throw UsageError("--require needs the name of a transport, such as rdma");
+    }
+    settings.verify = cli::one_of<Verify>(
+        "--verify", verify_, {{"always", Verify::always}, {"once", Verify::once}, {"never", Verify::never}});
+    collect_how();
+  }
+
+  void collect_environments() {
+    Settings& settings = options_.settings;
+    settings.environments = given("--a") || given("--b");
+    if (!settings.environments) return;
+    for (const auto& [option, words, environment] :
+         {std::tuple{"--a", &a_, &settings.a}, std::tuple{"--b", &b_, &settings.b}}) {
+      if (!given(option)) continue;
+      try {
+        *environment = parse_environment(*words);
+      } catch (const InputError& error) {
+        throw UsageError(fmt::format("{} {}", option, error.what()));
+      }
+    }
+    if (settings.compare.size() > 1) {
+      throw UsageError("--a and --b compare settings: with --compare they take one transport, which both sides use");
+    }
+    if (settings.backend == BackendChoice::host || settings.backend == BackendChoice::mpi) {
+      throw UsageError(fmt::format("--a and --b are settings of NCCL, and do not go with --backend {}", backend_));
+    }
+    if (name_of(settings.a) == name_of(settings.b)) throw UsageError("--a and --b are the same: nothing to compare");
+  }
+
+  void collect_how() {
+    Settings& settings = options_.settings;
+    using collectives::Timing;
+    for (const std::string& list : timings_) {
+      for (const std::string& word : cli::split_list(list)) {
+        const Timing timing = cli::one_of<Timing>(
+            "--timing", text::lower_case(word),
+            {{"isolated", Timing::isolated}, {"back-to-back", Timing::back_to_back}, {"graph", Timing::graph}});
+        auto& known = settings.timings;
+        if (std::find(known.begin(), known.end(), timing) == known.end()) known.push_back(timing);
+      }
+    }
+    if (given("--timing") && settings.timings.empty()) throw UsageError("--timing names no timing");
+    if (given("--compute-us")) settings.compute_us = number("--compute-us", compute_us_, 0, 1e7);
+    if (given("--duration")) {
+      settings.duration =
+          cli::duration_within("--duration", duration_, std::chrono::milliseconds(10), std::chrono::hours(1));
+    }
+    if (given("--iterations")) settings.iterations = whole("--iterations", iterations_, 1, 10'000'000);
+    if (given("--duration") && given("--iterations")) {
+      throw UsageError("--duration and --iterations each say how long to measure: give one of them");
+    }
+    if (given("--max-memory")) {
+      try {
+        settings.max_memory = text::parse_size(max_memory_);
+      } catch (const InputError& error) {
+        throw UsageError(fmt::format("--max-memory: {}", error.what()));
+      }
+      if (*settings.max_memory == 0) throw UsageError("--max-memory takes 1 byte or more");
+    }
+  }
+
+  /// Words of the command line that ranks must agree on.
+  void keep_given() {
+    for (const CLI::Option* option : app_.get_options()) {
+      const std::string name = option->get_name();
+      if (option->count() == 0 ||
+          std::find(std::begin(own_options), std::end(own_options), name) != std::end(own_options))
+        continue;
+      options_.given.emplace_back(name, fmt::format("{}", fmt::join(option->results(), ",")));
+    }
   }
 
   void collect_mode() {
@@ -195,7 +409,8 @@ class Parser {
     } catch (const InputError& error) {
       throw UsageError(fmt::format("--sizes: {}", error.what()));
     }
-    if (given("--ranks")) options_.ranks = whole("--ranks", ranks_, 2, 1024);
+    options_.sizes_given = given("--sizes");
+    options_.ranks = static_cast<std::uint64_t>(options_.door.ranks);
     using traffic::DataType;
     options_.type = cli::one_of<DataType>(
         "--dtype", text::lower_case(type_),
@@ -209,6 +424,13 @@ class Parser {
   void collect_step() {
     traffic::StepRequest& step = options_.step;
     step.mode = *options_.parallelism;
+    const std::uint64_t ranks = step.mode.ranks();
+    session::DoorOptions& door = options_.door;
+    if (!door_.ranks_given()) {
+      door.ranks = static_cast<int>(ranks);
+    } else if (static_cast<std::uint64_t>(door.ranks) != ranks) {
+      throw UsageError(fmt::format("--mode {} takes {} ranks, not {}", options_.mode, ranks, door.ranks));
+    }
     step.phase = cli::one_of<traffic::Phase>(
         "--phase", phase_, {{"decode", traffic::Phase::decode}, {"prefill", traffic::Phase::prefill}});
     constexpr long long most = 1 << 24;
@@ -265,38 +487,59 @@ class Parser {
     }
   }
 
-  void collect_predict() {
-    if (options_.command != Command::predict) {
-      for (const char* name : predict_options) {
+  void collect_price() {
+    const bool predicts = options_.command == Command::predict;
+    if (given("--latencies") && !predicts) {
+      throw UsageError("--latencies goes with predict: nccl-pattern predict ...");
+    }
+    if (options_.command == Command::dry_run) {
+      for (const char* name : price_options) {
         if (given(name)) throw UsageError(fmt::format("{} goes with predict: nccl-pattern predict ...", name));
       }
       return;
     }
-    if (options_.latencies.empty()) throw UsageError("predict needs --latencies FILE, the table that it predicts from");
+    if (options_.pattern) {
+      for (const char* name : price_options) {
+        if (given(name)) {
+          throw UsageError(fmt::format("{} is of a model's step: --mode {} issues no tokens", name, options_.mode));
+        }
+      }
+      if (given("--compute-us")) throw UsageError("--compute-us is of a model's step, such as --mode tp2");
+      return;
+    }
+    if (predicts && options_.latencies.empty()) {
+      throw UsageError("predict needs --latencies FILE, the table that it predicts from");
+    }
+    Settings& settings = options_.settings;
     if (given("--tok-s")) {
-      options_.tok_s = number("--tok-s", tok_s_, 1e-6, 1e9);
+      settings.tok_s = number("--tok-s", tok_s_, 1e-6, 1e9);
       if (!given("--measured-on")) {
         throw UsageError("--tok-s needs --measured-on: the transport on which those tokens were served");
       }
     }
-    if (given("--measured-on")) options_.measured_on = predict::canonical_transport(measured_on_);
-    if (given("--predict-on")) options_.predicted_on = predict::canonical_transport(predict_on_);
+    if (given("--measured-on")) settings.measured_on = canonical_side(measured_on_);
+    if (given("--predict-on")) settings.predicted_on = canonical_side(predict_on_);
     if (given("--accepted")) {
       if (options_.step.draft_tokens == 0) throw UsageError("--accepted goes with --speculative");
-      options_.accepted_tokens =
+      settings.accepted_tokens =
           number("--accepted", accepted_, 1, static_cast<double>(options_.step.draft_tokens) + 1);
     }
   }
 
   CLI::App app_;
   Options options_;
+  cli::DoorOptions door_;
   CLI::App* predict_ = nullptr;
-  std::vector<std::string> sizes_;
+  std::vector<std::string> sizes_, compare_, timings_;
   std::string phase_ = "decode";
   std::string type_ = "bf16";
   std::string color_ = "auto";
-  std::string batch_, tokens_, speculative_, microbatches_, form_, routing_, seed_, ranks_, skew_, tok_s_, measured_on_,
-      predict_on_, accepted_, json_;
+  std::string backend_ = "auto";
+  std::string verify_ = "once";
+  std::string fail_on_ = "warn";
+  std::string batch_, tokens_, speculative_, microbatches_, form_, routing_, seed_, skew_, tok_s_, measured_on_,
+      predict_on_, accepted_, a_, b_, require_, compute_us_, duration_, iterations_, max_memory_, json_, csv_;
+  bool no_floor_ = false;
   bool dry_run_ = false;
   bool no_padding_ = false;
   bool version_ = false;

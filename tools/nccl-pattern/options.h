@@ -4,12 +4,16 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "collectives/traffic/parallelism.h"
 #include "collectives/traffic/patterns.h"
 #include "collectives/traffic/step.h"
+#include "core/session/doors.h"
 #include "core/text/style.h"
+#include "probes/report/exit_code_of.h"
+#include "tools/nccl-pattern/settings.h"
 
 namespace rocekit::pattern {
 
@@ -28,18 +32,26 @@ struct Options {
   std::optional<std::string> histogram;     ///< file of --routing
 
   std::vector<std::uint64_t> sizes;  ///< of a pattern
-  std::uint64_t ranks = 2;
+  bool sizes_given = false;
+  std::uint64_t ranks = 2;  ///< of a pattern; those of the session where there is one
   traffic::DataType type = traffic::DataType::bf16;
   double skew = 1;
 
   std::string latencies;  ///< predict: a file, "-": standard input
-  std::optional<double> tok_s;
-  std::optional<std::string> measured_on;
-  std::optional<std::string> predicted_on;
-  std::optional<double> accepted_tokens;
+
+  session::DoorOptions door;
+  Settings settings;  ///< predict takes of it what a price needs
 
   std::optional<std::string> json;  ///< "-": standard output
+  std::optional<std::string> csv;   ///< "-": standard output
+  bool verbose = false;
+  bool quiet = false;  ///< no progress
+  report::FailOn fail_on = report::FailOn::warning;
   text::ColorMode color = text::ColorMode::automatic;
+
+  std::vector<std::string> arguments;  ///< as given, without the program's name; a join token is masked
+  /// Options that say what is measured and how, with their values: all ranks of a launcher must have the same.
+  std::vector<std::pair<std::string, std::string>> given;
   std::optional<std::string> help;  ///< print this and end
 };
 

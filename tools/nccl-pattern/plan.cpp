@@ -80,29 +80,30 @@ Plan make_plan(const Options& options) {
 
 void add_predictions(Plan& plan) {
   const Options& options = plan.options;
+  const Settings& settings = options.settings;
   const std::string name = options.latencies == "-" ? "standard input" : text::printable(options.latencies);
   const predict::LatencyTable table =
       predict::read_latencies(io::read_input(options.latencies, most_table_bytes), name);
   std::vector<std::string> others = table.transports();
   predict::PredictionRequest request;
   // Without tokens no side is the measured one.
-  request.measured_on = options.measured_on.value_or(
+  request.measured_on = settings.measured_on.value_or(
       std::find(others.begin(), others.end(), "socket") != others.end() ? "socket" : others.front());
   if (std::find(others.begin(), others.end(), request.measured_on) == others.end()) {
     throw InputError(
         fmt::format("{}: has no latencies on {}, but on {}", name, request.measured_on, fmt::join(others, ", ")));
   }
   others.erase(std::remove(others.begin(), others.end(), request.measured_on), others.end());
-  if (!options.predicted_on && others.size() != 1) {
+  if (!settings.predicted_on && others.size() != 1) {
     throw InputError(
         others.empty() ? fmt::format("{}: has latencies on {} alone, and a prediction needs those of another transport",
                                      name, request.measured_on)
                        : fmt::format("{}: has latencies on {}: say with --predict-on which is meant", name,
                                      fmt::join(table.transports(), ", ")));
   }
-  request.predicted_on = options.predicted_on ? *options.predicted_on : others.front();
-  request.tok_s = options.tok_s;
-  request.accepted_tokens = options.accepted_tokens;
+  request.predicted_on = settings.predicted_on ? *settings.predicted_on : others.front();
+  request.tok_s = settings.tok_s;
+  request.accepted_tokens = settings.accepted_tokens;
   for (const traffic::Step& step : plan.steps) {
     request.step = step;
     plan.predictions.push_back(predict::predict(request, table));
