@@ -35,6 +35,16 @@ std::string figure(const Subject& subject, const Result& result) {
   return fmt::format("{} GB/s{}", pingpong::gigabits(result.busbw_gb_s), of);
 }
 
+/// A side whose figures are another transport's is never told by its name alone.
+std::string honest_name(const Report& report, std::size_t side) {
+  if (side >= report.sides.size() || report.sides[side].proof.verdict != Proof::Verdict::contradicted) {
+    return side_name(report, side);
+  }
+  const std::string& seen = report.sides[side].proof.transport;
+  return fmt::format("{} ({})", side_name(report, side),
+                     seen.empty() || seen == "unknown" ? "contradicted" : "in truth " + seen);
+}
+
 /// "socket is 3.61x slower (3.42-3.81)"
 std::string comparison_words(const Report& report, const Comparison& comparison, bool name_both) {
   const Against found = pingpong::against(comparison.ratio, pingpong::Metric::latency);
@@ -120,8 +130,7 @@ void write_step(Writer& writer, const Report& report, std::size_t step) {
   if (words.empty()) {
     writer.line("the step was not measured", Tone::warn);
   } else {
-    writer.line(fmt::format("a step's communication, {}: {}", timing_words(*told_timing(report, *whole)), words),
-                Tone::strong);
+    writer.line(fmt::format("each step ({}): {}", timing_words(*told_timing(report, *whole)), words), Tone::strong);
   }
   if (step < report.predictions.size()) write_price(writer, report.predictions[step]);
 }
@@ -141,7 +150,7 @@ void write_pattern(Writer& writer, const Report& report) {
     if (subject == most && most == least) continue;
     const std::string words = figures(report, *subject);
     if (words.empty()) continue;
-    writer.line(fmt::format("{}, {}: {}", text::exact_size(report.subjects[*subject].size_bytes),
+    writer.line(fmt::format("{} ({}): {}", text::exact_size(report.subjects[*subject].size_bytes),
                             timing_words(*told_timing(report, *subject)), words),
                 Tone::strong);
   }
@@ -177,7 +186,7 @@ std::string figures(const Report& report, std::size_t subject) {
   for (std::size_t side = 0; side < report.sides.size(); ++side) {
     const Result* result = find_result(report, subject, side, *told);
     if (result == nullptr || is_floor(report, side)) continue;
-    sides.push_back(fmt::format("{} {}", side_name(report, side), figure(report.subjects[subject], *result)));
+    sides.push_back(fmt::format("{} {}", honest_name(report, side), figure(report.subjects[subject], *result)));
   }
   std::vector<std::string> ratios;
   for (const Comparison& comparison : report.comparisons) {

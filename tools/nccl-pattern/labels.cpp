@@ -30,7 +30,7 @@ std::string step_words(const Plan& plan, const traffic::Step& step) {
                ? plural(request.batch, "request")
                : fmt::format("a chunk of {}", plural(request.prefill_tokens, "token"));
   if (request.draft_tokens > 0) words += fmt::format(", EAGLE3 with {}", plural(request.draft_tokens, "draft token"));
-  if (request.microbatches > 1) words += fmt::format(", {}", plural(request.microbatches, "microbatch"));
+  if (request.microbatches > 1) words += fmt::format(", {} microbatches", request.microbatches);
   if (request.form) words += fmt::format(": as {}", to_string(*request.form));
   return words;
 }
@@ -108,7 +108,7 @@ double typical_us(const Result& result) {
 const char* timing_words(Timing timing) {
   switch (timing) {
     case Timing::graph:
-      return "replayed from a CUDA graph";
+      return "CUDA graph";
     case Timing::back_to_back:
       return "back to back";
     case Timing::isolated:

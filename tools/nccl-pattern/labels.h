@@ -36,7 +36,7 @@ bool was_timed(const Report& report, collectives::Timing timing);
 std::optional<collectives::Timing> told_timing(const Report& report, std::size_t subject);
 /// The median where there is one, else the mean.
 double typical_us(const Result& result);
-/// "replayed from a CUDA graph", "back to back", "one by one"
+/// "CUDA graph", "back to back", "one by one"
 const char* timing_words(collectives::Timing timing);
 
 std::optional<std::size_t> whole_step_of(const Report& report, std::size_t step);  ///< index in Report::subjects

@@ -47,6 +47,7 @@ void require_measured(const char* option, const std::string& name, const std::ve
 
 predict::LatencyTable latencies_of(const Report& report, Timing timing) {
   predict::LatencyTable table;
+  table.set_timing(collectives::to_string(timing));
   std::set<std::tuple<traffic::OpKind, std::string, std::uint64_t>> known;
   for (const Result& result : report.results) {
     const Subject& subject = report.subjects[result.subject];
@@ -86,6 +87,14 @@ void add_predictions(const Settings& settings, Report& report) {
     if (name != request.measured_on && request.predicted_on.empty()) request.predicted_on = name;
   }
   if (settings.predicted_on) request.predicted_on = *settings.predicted_on;
+  for (const SideResult& side : report.sides) {
+    const std::string name = predict::canonical_transport(side.name);
+    if (side.floor || side.proof.verdict != Proof::Verdict::contradicted) continue;
+    if (name != request.measured_on && name != request.predicted_on) continue;
+    report.notes.push_back(
+        fmt::format("no price in tokens per second: the figures of {} are those of another transport", side.name));
+    return;
+  }
   for (const Timing timing : {Timing::graph, Timing::back_to_back, Timing::isolated}) {
     if (!has_all(report, timing, request.measured_on, request.predicted_on)) continue;
     report.predicted_from = timing;

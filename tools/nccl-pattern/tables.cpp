@@ -105,7 +105,7 @@ class LatencyTable {
       columns.push_back({"P50", 0, true});
       columns.push_back({"P99", 3, true});
     }
-    if (timed(Timing::back_to_back)) columns.push_back({"BACK TO BACK", 4, true});
+    if (timed(Timing::back_to_back)) columns.push_back({"B2B", 4, true});
     if (timed(Timing::graph)) columns.push_back({"GRAPH", 0, true});
     if (request_.of_step) {
       columns.push_back({"OF STEP", 2, true});
@@ -117,7 +117,7 @@ class LatencyTable {
     if (base_) columns.push_back({"AGAINST " + side_name(report_, *base_)});
     text::Table table(std::move(columns));
     for (const std::size_t subject : request_.subjects) add(table, subject);
-    writer.table(table);
+    writer.table(table, 0);
   }
 
  private:
@@ -129,6 +129,8 @@ class LatencyTable {
     if (!told) return;
     bool first = true;
     for (const std::size_t side : sides_) {
+      // A floor is no side of the comparison, and what was not measured has no line.
+      if ((is_floor(report_, side) && !request_.verbose) || !was_measured(index, side)) continue;
       std::vector<Cell> row;
       if (request_.of_step) {
         row.push_back({first && !subject.whole_step ? std::to_string(subject.count_in_step) : ""});
@@ -154,6 +156,11 @@ class LatencyTable {
       if (base_) row.push_back(against_cell(find_comparison(report_, index, side, *told), report_, base_));
       table.add_row(std::move(row));
     }
+  }
+
+  bool was_measured(std::size_t subject, std::size_t side) const {
+    return std::any_of(timings.begin(), timings.end(),
+                       [&](Timing timing) { return find_result(report_, subject, side, timing) != nullptr; });
   }
 
   std::string size_of(const Subject& subject) const {
@@ -242,7 +249,7 @@ void write_statistics(Writer& writer, const Report& report, const TableRequest& 
       "STATISTICS",
       "in us; isolated: of single runs, on the slowest rank in each; back-to-back and graph: of the means of "
       "blocks; - more than n samples can tell");
-  writer.table(table);
+  writer.table(table, 0);
 }
 
 void write_budget(Writer& writer, const Report& report, const TableRequest& request) {
@@ -250,7 +257,9 @@ void write_budget(Writer& writer, const Report& report, const TableRequest& requ
   for (const std::size_t subject : request.subjects) {
     for (const LatencyBudget& budget : report.budgets) {
       if (budget.subject != subject || is_floor(report, budget.side)) continue;
-      if (budget.serialization_us || budget.wire_us) lines.push_back(&budget);
+      // The host backend is its own floor: without a bound there is nothing to part.
+      const bool host = report.sides[budget.side].backend == collectives::Backend::host;
+      if (budget.serialization_us || (budget.wire_us && !host)) lines.push_back(&budget);
     }
   }
   if (lines.empty()) return;
@@ -280,12 +289,12 @@ void write_budget(Writer& writer, const Report& report, const TableRequest& requ
   }
   const bool nccl = std::any_of(report.sides.begin(), report.sides.end(),
                                 [](const SideResult& side) { return side.backend == collectives::Backend::nccl; });
-  writer.heading("BUDGET", fmt::format("where the median of one operation goes, in us: bits at the bound of the rails, "
-                                       "wire, adapters and kernel (the host backend over the same transport), and the "
-                                       "rest{}{}",
-                                       nccl ? ", which is NCCL and its launches" : "",
-                                       brief ? "; smallest and largest size, -v lists all" : ""));
-  writer.table(table);
+  writer.heading("BUDGET",
+                 fmt::format("us of one operation's median: bits at the bound of the rails; wire, adapters and kernel, "
+                             "by the host backend over the same transport; {}{}",
+                             nccl ? "the rest, NCCL and its launches" : "the rest",
+                             brief ? " (smallest and largest size, -v lists all)" : ""));
+  writer.table(table, 0);
 }
 
 }  // namespace rocekit::pattern

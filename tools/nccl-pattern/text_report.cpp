@@ -78,14 +78,17 @@ class Text {
     std::string_view label = "SIDES";
     for (std::size_t i = 0; i < report_.sides.size(); ++i) {
       const SideResult& side = report_.sides[i];
+      if (side.floor && !options_.verbose) continue;
       std::string words = fmt::format(
           "{}: {}", side.name,
           side.details.library.empty() ? collectives::to_string(side.backend) : side.details.library.c_str());
       if (!side.details.communicator.empty()) words += ", " + side.details.communicator;
       if (!side.environment.empty()) words += fmt::format("; with {}", fmt::join(side.environment, " "));
       if (is_floor(report_, i)) words += "; what the wire allows without NCCL";
-      if (side.connect_ms > 0) words += fmt::format("; connected in {}", duration(side.connect_ms * 1e3));
-      if (side.first_call_ms > 0) words += fmt::format(", first call {}", duration(side.first_call_ms * 1e3));
+      if (options_.verbose) {
+        words += fmt::format("; connected in {}, first call {}", duration(side.connect_ms * 1e3),
+                             duration(side.first_call_ms * 1e3));
+      }
       writer_.labelled(label, words);
       label = "";
       for (const std::string& note : side.details.notes) writer_.labelled("", "  " + note, Tone::faint);
@@ -100,9 +103,9 @@ class Text {
 
   std::string timings() const {
     std::vector<std::string> words;
-    if (was_timed(report_, Timing::isolated)) words.emplace_back("p50 and p99 of single runs, waited for");
-    if (was_timed(report_, Timing::back_to_back)) words.emplace_back("back to back, mean of blocks");
-    if (was_timed(report_, Timing::graph)) words.emplace_back("replayed from a CUDA graph");
+    if (was_timed(report_, Timing::isolated)) words.emplace_back("p50 and p99 of single runs");
+    if (was_timed(report_, Timing::back_to_back)) words.emplace_back("b2b: back to back");
+    if (was_timed(report_, Timing::graph)) words.emplace_back("graph: replayed from a CUDA graph");
     return fmt::format("{}", fmt::join(words, "; "));
   }
 
@@ -112,20 +115,23 @@ class Text {
       const auto whole = whole_step_of(report_, step);
       if (whole) request.subjects.push_back(*whole);
       if (request.subjects.empty()) continue;
-      const std::string which =
-          report_.plan.steps.size() > 1 ? step_words(report_.plan, report_.plan.steps[step]) + "; " : "";
-      writer_.heading("STEP", fmt::format("{}us: {}", which, timings()));
-      table(request);
+      // The columns are explained once.
+      const std::string columns = step == 0 ? "us; " + timings() : "";
+      const traffic::Step& which = report_.plan.steps[step];
+      const std::string form = which.request.form ? fmt::format("as {}", to_string(*which.request.form)) : "";
+      writer_.heading("STEP", form + (form.empty() || columns.empty() ? "" : "; ") + columns);
+      write_latencies(writer_, report_, request);
       if (whole) bubble(*whole);
+      supplements(request);
     }
     TableRequest request{operations_of(report_, std::nullopt), false, options_.verbose};
     if (request.subjects.empty()) return;
-    writer_.heading("SIZES", fmt::format("us: {}; algorithm and bus bandwidth in GB/s", timings()));
-    table(request);
+    writer_.heading("SIZES", fmt::format("us; {}; bandwidths in GB/s", timings()));
+    write_latencies(writer_, report_, request);
+    supplements(request);
   }
 
-  void table(const TableRequest& request) {
-    write_latencies(writer_, report_, request);
+  void supplements(const TableRequest& request) {
     write_budget(writer_, report_, request);
     if (options_.verbose) write_statistics(writer_, report_, request);
   }
@@ -151,18 +157,20 @@ class Text {
   void proof() {
     std::string_view label = "PROOF";
     for (const SideResult& side : report_.sides) {
+      if (side.floor && !options_.verbose) continue;
       const Proof& proof = side.proof;
       const Tone tone = proof.verdict == Proof::Verdict::contradicted ? Tone::bad
                         : proof.verdict == Proof::Verdict::unproven   ? Tone::warn
                                                                       : Tone::plain;
-      std::string words = fmt::format("{} {}: {}", side.name, to_string(proof.verdict),
-                                      proof.sentence.empty() ? "nothing tells" : proof.sentence);
-      if (!proof.rails.empty()) words += fmt::format("; over {}", pingpong::join_words(proof.rails));
+      const std::string& sentence = proof.sentence;
+      std::string words =
+          fmt::format("{} {}: {}", side.name, to_string(proof.verdict), sentence.empty() ? "nothing tells" : sentence);
+      const bool named = std::all_of(proof.rails.begin(), proof.rails.end(),
+                                     [&](const std::string& rail) { return sentence.find(rail) != std::string::npos; });
+      if (!named) words += fmt::format("; over {}", pingpong::join_words(proof.rails));
       if (!proof.idle_rails.empty()) words += fmt::format("; idle: {}", pingpong::join_words(proof.idle_rails));
       if (proof.gpu_direct) words += *proof.gpu_direct ? "; with GPUDirect RDMA" : "; without GPUDirect RDMA";
-      if (proof.expected_bytes > 0) {
-        words += fmt::format("; {} had to leave the nodes", size_words(proof.expected_bytes));
-      }
+      if (options_.verbose) words += fmt::format("; {} had to cross", size_words(proof.expected_bytes));
       writer_.labelled(label, words, tone);
       label = "";
       algorithms(proof);
@@ -197,7 +205,7 @@ class Text {
     for (const Verification& item : report_.verifications) {
       tolerance = std::max(tolerance, item.tolerance);
       if (item.wrong_calls == 0) {
-        right.push_back(fmt::format("{} on {}", plural(item.calls, "call"), side_name(report_, item.side)));
+        right.push_back(fmt::format("{} over {}", plural(item.calls, "call"), side_name(report_, item.side)));
         continue;
       }
       writer_.labelled("VERIFY",
@@ -206,8 +214,9 @@ class Text {
                        Tone::bad);
     }
     if (right.empty()) return;
-    writer_.labelled("VERIFY", fmt::format("every element right after {} ({})", pingpong::join_words(right),
-                                           tolerance > 0 ? fmt::format("sums within {:g}", tolerance) : "exactly"));
+    writer_.labelled("VERIFY",
+                     fmt::format("every element is right: {} ({})", pingpong::join_words(right),
+                                 tolerance > 0 ? fmt::format("sums within {:g}", tolerance) : "sums exactly"));
   }
 
   std::string name_of(const Result& result) const {
