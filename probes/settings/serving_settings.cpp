@@ -411,10 +411,8 @@ std::string host_name(const NodeFacts& node) {
 }
 
 bool is_plain(std::string_view word) {
-  return !word.empty() && std::all_of(word.begin(), word.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           std::string_view("-_.:/@").find(c) != std::string_view::npos;
-  });
+  constexpr std::string_view plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:/@";
+  return !word.empty() && word.find_first_not_of(plain) == std::string_view::npos;
 }
 
 std::vector<Remark> remarks_of(const std::vector<checks::Finding>& findings) {
