@@ -80,7 +80,7 @@ class NcclCommunicator final : public Communicator {
         handle_->connect(membership_.size(), membership_.rank, id, nccl::config_for(library_.version_code(), name),
                          options_.net_name, wait);
     if (!error.empty())
-      throw CollectiveError(fmt::format("{} of {}: {}{}", what_connects(), own_name(), error, hint(error)));
+      throw CollectiveError(fmt::format("{}: {}: {}{}", own_name(), what_connects(), error, hint(error)));
     if (wait.is_called_off()) throw CollectiveError(what_connects() + ": the run was called off while NCCL connected");
     if (handle_->aborted()) {
       throw CollectiveError(

@@ -110,6 +110,8 @@ NcclLibrary NcclLibrary::load(const std::string& path) {
     nccl.notes_.push_back(fmt::format(
         "NCCL {} takes no network by name (2.17 and newer do): it uses what it chooses itself", nccl.version()));
   }
+  if (variable("NCCL_COMM_BLOCKING") == "0")
+    nccl.notes_.push_back("NCCL_COMM_BLOCKING=0: NCCL starts a thread for each operation, which slows small ones");
   if (table.get_last_error == nullptr)
     nccl.notes_.push_back(fmt::format("NCCL {} gives no text with its errors", nccl.version()));
   return nccl;
@@ -120,12 +122,13 @@ std::string NcclLibrary::version() const { return version_text(version_code_); }
 std::string NcclLibrary::description() const { return fmt::format("NCCL {} ({})", version(), path_); }
 
 std::string nccl::describe(const Functions& functions, const char* function, Result result, Comm comm) {
-  const char* const meaning = functions.get_error_string(result);
-  std::string text = fmt::format("{}: {}", function, meaning != nullptr ? meaning : fmt::format("error {}", result));
-  if (functions.get_last_error == nullptr) return text;
-  const char* const last = functions.get_last_error(comm);
-  if (const std::string line = one_line(last != nullptr ? last : ""); !line.empty()) text += fmt::format(" ({})", line);
-  return text;
+  const char* const told = functions.get_error_string(result);
+  const std::string meaning = told != nullptr ? told : fmt::format("error {}", result);
+  const char* const last = functions.get_last_error != nullptr ? functions.get_last_error(comm) : nullptr;
+  const std::string line = one_line(last != nullptr ? last : "");
+  if (line.empty()) return fmt::format("{}: {}", function, meaning);
+  // "invalid usage (run with NCCL_DEBUG=WARN for details)": here they are.
+  return fmt::format("{}: {} ({})", function, meaning.substr(0, meaning.find(" (run with NCCL_DEBUG")), line);
 }
 
 }  // namespace rocekit::collectives

@@ -62,7 +62,9 @@ int ncclGetVersion(int* version) {
   *version = told().version;
   return 0;
 }
-const char* ncclGetErrorString(int result) { return result == 5 ? "invalid usage" : "internal error"; }
+const char* ncclGetErrorString(int result) {
+  return result == 5 ? "invalid usage (run with NCCL_DEBUG=WARN for details)" : "internal error";
+}
 int ncclGetUniqueId(UniqueId* id) {
   std::memset(id->internal, 'u', sizeof id->internal);
   return 0;

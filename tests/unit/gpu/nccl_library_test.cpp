@@ -5,6 +5,7 @@
 
 #include <cstdlib>
 
+#include "collectives/nccl/gpu_device.h"
 #include "core/error.h"
 #include "tests/unit/gpu/fake_nccl.h"
 
@@ -49,6 +50,12 @@ TEST(NcclLibrary, OlderOnesCostOnlyTheirFeatures) {
               UnorderedElementsAre(HasSubstr("NCCL 2.16.2 takes no network by name"), HasSubstr("gives no text")));
 }
 
+TEST(NcclLibrary, SettingsThatSlowEveryOperationAreNoted) {
+  setenv("NCCL_COMM_BLOCKING", "0", 1);
+  EXPECT_THAT(NcclLibrary::load(FAKE_NCCL).notes(), testing::ElementsAre(HasSubstr("a thread for each operation")));
+  unsetenv("NCCL_COMM_BLOCKING");
+}
+
 TEST(NcclLibrary, WithoutAConfigurationIsRefused) {
   set_version(FAKE_OLD_NCCL, 21304);
   EXPECT_THAT(refusal(FAKE_OLD_NCCL), HasSubstr("NCCL 2.13.4"));
@@ -84,6 +91,16 @@ TEST(NcclConfig, HoldsWhatTheLibrarysVersionKnows) {
     EXPECT_EQ(config.blocking, 1);
     EXPECT_EQ(config.min_ctas, nccl::undefined);
     EXPECT_STREQ(config.net_name, "IB");
+  }
+}
+
+TEST(GpuDevice, ThatIsNotThereIsNamed) {
+  try {
+    make_gpu_device(999);
+    FAIL() << "GPU 999 was found";
+  } catch (const InputError& error) {
+    EXPECT_THAT(error.what(), testing::AnyOf(HasSubstr("driver is not here"), HasSubstr("no GPU can be used here"),
+                                             HasSubstr("there is no GPU 999 here")));
   }
 }
 
