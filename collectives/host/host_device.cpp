@@ -8,7 +8,7 @@
 #include <cmath>
 #include <limits>
 
-#include "collectives/host/numbers.h"
+#include "collectives/communicator/numbers.h"
 #include "core/error.h"
 #include "core/text/sizes.h"
 

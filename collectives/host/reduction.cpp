@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-#include "collectives/host/numbers.h"
+#include "collectives/communicator/numbers.h"
 
 namespace rocekit::collectives {
 namespace {

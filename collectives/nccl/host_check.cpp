@@ -5,7 +5,7 @@
 #include <cstring>
 #include <vector>
 
-#include "collectives/host/numbers.h"
+#include "collectives/communicator/numbers.h"
 
 namespace rocekit::collectives {
 namespace {

@@ -8,7 +8,7 @@
 #include <new>
 #include <vector>
 
-#include "collectives/host/numbers.h"
+#include "collectives/communicator/numbers.h"
 #include "collectives/mpi/module/table.h"
 
 struct rocekit_mpi_group {

@@ -7,7 +7,7 @@
 #include <cstring>
 #include <limits>
 
-#include "collectives/host/numbers.h"
+#include "collectives/communicator/numbers.h"
 #include "collectives/host/reduction.h"
 #include "core/error.h"
 
