@@ -201,7 +201,7 @@ derived::NcclChoice without_settings(NodeFacts node) {
 }
 
 std::string offer_in_words(const derived::NcclChoice& choice) {
-  return choice.net == "IB" ? join(choice.hcas, ", ") : fmt::format("{}: {}", choice.net, choice.why);
+  return choice.net == "IB" ? show(choice.hcas) : fmt::format("{}: {}", choice.net, choice.why);
 }
 
 /// A RoCE port works only where the interface is that gives it its address.
@@ -235,10 +235,6 @@ std::vector<Evidence> differences(const NodeFacts& node, const NodeFacts& seen) 
     compare("rdma-core", version(node.host.libibverbs), version(seen.host.libibverbs),
             serving.libibverbs ? serving.libibverbs->path : proc_file(serving, "root"));
   }
-  if (node.host.verbs_providers && seen.host.verbs_providers) {
-    compare("providers of libibverbs", node.host.verbs_providers, seen.host.verbs_providers,
-            proc_file(serving, "root/etc/libibverbs.d"));
-  }
   return lines;
 }
 
@@ -265,9 +261,12 @@ void check_against_node(const NodeView& view, Verdicts& verdicts) {
     const bool taken = std::find(there.hcas.begin(), there.hcas.end(), hca) != there.hcas.end();
     if (!taken || lacks_interface(view.node, hca)) lacking.push_back(hca.substr(0, hca.rfind(':')));
   }
+  derived::NcclChoice left = there;
+  std::erase_if(left.hcas, [&](const std::string& hca) { return lacks_interface(view.node, hca); });
+  const bool no_interface = there.net == "IB" && left.hcas.size() < there.hcas.size();
   std::vector<Evidence> evidence_lines{
-      evidence("NCCL could take on the node", offer_in_words(here), "as predicted, without any setting"),
-      evidence("NCCL could take in the process", offer_in_words(there), "as predicted, without any setting")};
+      evidence("NCCL could use on the node", offer_in_words(here), "as predicted, without any setting"),
+      evidence("NCCL could use in the process", offer_in_words(left), "as predicted, without any setting")};
   for (Evidence& line : differences(node, view.node)) evidence_lines.push_back(std::move(line));
   if (lacking.empty()) {
     verdicts.ok(node_subject, "the process can use every RDMA device that the node offers", std::move(evidence_lines));
@@ -284,8 +283,11 @@ void check_against_node(const NodeView& view, Verdicts& verdicts) {
   const bool none_left = there.net != "IB" || lacking.size() == here.hcas.size();
   if (none_left) {
     verdicts.critical(node_subject, title, std::move(evidence_lines),
-                      "The node is fine and the process is not: NCCL finds no usable RDMA device in it, whatever it is "
-                      "told by settings, and carries its traffic over TCP sockets.",
+                      no_interface
+                          ? "The node is fine and the process is not: the devices are there, the interfaces that give "
+                            "them their addresses are in another network namespace, and NCCL fails when it connects."
+                          : "The node is fine and the process is not: NCCL finds no usable RDMA device in it, whatever "
+                            "it is told by settings, and carries its traffic over TCP sockets.",
                       remedy);
   } else {
     verdicts.warning(node_subject, title, std::move(evidence_lines),

@@ -8,7 +8,7 @@
 
 namespace rocekit::report {
 
-inline constexpr const char* probe_schema_version = "1.0.0";
+inline constexpr const char* probe_schema_version = "1.1.0";
 
 /// {"name", "version", "commit"}: the `tool` of every document.
 nlohmann::ordered_json tool_json(const char* name);
