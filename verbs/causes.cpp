@@ -134,9 +134,9 @@ Cause cause_of_connect(int error, const ConnectEvidence& evidence) {
       return {"ROCE-GID-001", fmt::format("GID {} ({}) is gone: its address was removed after it was chosen",
                                           evidence.gid_index, evidence.from)};
     case ETIMEDOUT:
-      return {"ROCE-NET-002", fmt::format("{} got no ARP answer from {}: cabled crosswise, another subnet, or two "
-                                          "interfaces of a node in one subnet",
-                                          evidence.from, evidence.to)};
+      return {"ROCE-PAIR-003", fmt::format("{} got no ARP answer from {}: cabled crosswise, another subnet, or two "
+                                           "interfaces of a node in one subnet",
+                                           evidence.from, evidence.to)};
     case ENETUNREACH:
     case EHOSTUNREACH:
       return {"ROCE-NET-003", fmt::format("no route from {} to {} on this device's interface: both ends need "

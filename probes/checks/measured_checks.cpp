@@ -38,7 +38,7 @@ constexpr Check checks[] = {
      "firewall or a VLAN drops UDP port 4791, or the node is not up.",
      "No finding of a report: with exit code 3 roce-pingpong ends when the kernel cannot resolve the other end's "
      "address "
-     "(ibv_modify_qp to RTR: ETIMEDOUT or EHOSTUNREACH), when the first message of a connection is never acknowledged "
+     "(ibv_modify_qp to RTR: ETIMEDOUT), when the first message of a connection is never acknowledged "
      "(completion error 12), or when a TCP connection along the rail is not accepted.",
      "From each interface on its own, on both nodes:\n"
      "  ping -I enp1s0f0np0 -c 3 192.168.100.11\n"
@@ -91,7 +91,9 @@ constexpr Check checks[] = {
      "of milliseconds and is the whole of p99.9. A receiver that is not ready makes the sender wait and try again.",
      "Counters that grew between the start and the end of each series. Adapters: warning from 1 timeout "
      "(local_ack_timeout_err, roce_adp_retrans_to, req_transport_retries_exceeded) or 10 other events on. Soft-RoCE, "
-     "whose packets pass the kernel's queues: from 100 events on when they are more than 1 in 100 packets.",
+     "whose packets pass the kernel's queues: from 100 events on when they are more than 1 in 100 packets. UD "
+     "datagrams "
+     "that had to be sent again: from 10 on, over Soft-RoCE when they are more than 1 in 100.",
      "Watch the counters while traffic runs:\n"
      "  grep -H . /sys/class/infiniband/rocep1s0f0/ports/1/hw_counters/*\n"
      "Direct cable: reseat or replace it, same MTU on both ends. Switch: same MTU on every port, PFC or ECN for the "

@@ -99,6 +99,7 @@ Result result_of(const Plan& plan, const PairPlan& pair, const Cell& cell, const
       result.warnings.push_back(warning);
     }
   }
+  if (transport == verbs::Transport::ud) result.lost_messages = a.lost_messages + b.lost_messages;
   if (settings.verify) result.corrupt_messages = a.corrupt_messages + b.corrupt_messages;
   return result;
 }

@@ -151,6 +151,7 @@ void CellRun::latency_block(const Seat& seat, Series& series, const Amount& amou
     series.record.corrupt_messages += end.corrupt_messages();
     if (series.record.first_corruption.empty()) series.record.first_corruption = end.first_corruption();
   }
+  if (counted) series.record.lost_messages += end.lost_messages();
   if (counted) series.record.iterations += amount.iterations + verbs::untimed_iterations(amount.iterations);
   if (!seat.is_a) return;
   const bool one_sided = verbs::is_one_sided_latency(series.shape.operation);

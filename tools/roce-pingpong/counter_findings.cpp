@@ -144,6 +144,38 @@ void judge_losses(const Report& report, std::vector<Finding>& out) {
 
 namespace {
 
+/// UD sends again itself what is lost; the adapters count nothing.
+void judge_lost_datagrams(const Report& report, std::vector<Finding>& out) {
+  std::map<std::vector<std::size_t>, std::vector<const Result*>> by_paths;
+  for (const Result& result : report.results) {
+    if (result.lost_messages.value_or(0) > 0) by_paths[result.paths].push_back(&result);
+  }
+  for (const auto& [paths, results] : by_paths) {
+    std::uint64_t lost = 0;
+    std::uint64_t messages = 0;
+    std::vector<Evidence> evidence;
+    for (const Result* result : results) {
+      lost += *result->lost_messages;
+      messages += result->samples;
+      evidence.push_back({fmt::format("{}, {}", series_name(*result), text::exact_size(result->size_bytes)),
+                          fmt::format("{} datagrams sent again, of {}", *result->lost_messages, result->samples), ""});
+    }
+    const bool known = !paths.empty() && paths.front() < report.paths.size();
+    const bool soft = known && (report.paths[paths.front()].a.soft_roce || report.paths[paths.front()].b.soft_roce);
+    if (lost < fewest_events || (soft && static_cast<double>(lost) <= soft_rate * static_cast<double>(messages)))
+      continue;
+    const Result& first = *results.front();
+    const std::string device = known ? report.paths[paths.front()].a.netdev : "NETDEV";
+    verdicts_of("ROCE-PERF-003", rank_name(report, first.rank_a), out)
+        .warning(ports_of(report, paths),
+                 fmt::format("{} datagrams of UD were lost on the way, or their answers", lost), std::move(evidence),
+                 "Nothing resends a datagram; each that is lost shows as a pause in the slowest messages. RC over the "
+                 "same wire resends what is lost and everything after it.",
+                 {"# on both nodes: where packets are dropped",
+                  fmt::format("ethtool -S {} | grep -E 'discard|drop|crc|symbol'", device)});
+  }
+}
+
 // ---- ROCE-PERF-005, -006 --------------------------------------------------------------------------------------------
 
 /// Results that differ in size only are one fault: the first is told, the others are counted.
@@ -236,6 +268,7 @@ std::vector<Evidence> trouble_evidence(const Result& result) {
 
 void judge_counters(const Report& report, std::vector<Finding>& out) {
   judge_losses(report, out);
+  judge_lost_datagrams(report, out);
   judge_proof(report, out);
   judge_content(report, out);
 }

@@ -120,6 +120,7 @@ Json result_json(const Report& report, const Result& result) {
   json["bound_gbit_s"] = or_null(bound_of(report, result));
   json["fraction_of_bound"] = or_null(fraction_of(report, result));
   json["corrupt_messages"] = or_null(result.corrupt_messages);
+  json["lost_messages"] = or_null(result.lost_messages);
   json["proof"] = proof_json(result);
   json["warnings"] = list_of(result.warnings, [](const measure::Warning& warning) {
     return Json{{"kind", measure::to_string(warning.kind)}, {"text", clean(warning.text)}};

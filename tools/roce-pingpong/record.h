@@ -31,6 +31,7 @@ struct SeriesRecord {
   std::vector<measure::Warning> warnings;
   std::uint64_t corrupt_messages = 0;
   std::string first_corruption;
+  std::uint64_t lost_messages = 0;  ///< UD: datagrams of this end, or their answers, that were sent again
   std::vector<CounterDelta> counters;
 };
 

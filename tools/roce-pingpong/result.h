@@ -100,6 +100,7 @@ struct Result {
   Proof proof;
   std::vector<measure::Warning> warnings;
   std::optional<std::uint64_t> corrupt_messages;  ///< set when verified
+  std::optional<std::uint64_t> lost_messages;     ///< set for UD: round trips that needed a datagram more
 };
 
 /// RC against TCP (or any two transports) on the same paths and size; from pairs of neighbouring blocks.

@@ -278,8 +278,12 @@ class Text {
     }
     if (!options_.verbose) return;
     for (const Result& result : report_.results) {
-      labelled("", fmt::format("{}: {}, {}", name_of(result), to_string(result.proof.verdict), result.proof.sentence),
-               Tone::faint);
+      std::string line = fmt::format("{}: {}", name_of(result), to_string(result.proof.verdict));
+      if (!result.proof.sentence.empty()) line += ", " + result.proof.sentence;
+      if (result.lost_messages) {
+        line += fmt::format(", {} datagrams sent again beside {} samples", *result.lost_messages, result.samples);
+      }
+      labelled("", line, Tone::faint);
     }
   }
 

@@ -195,6 +195,21 @@ TEST(Perf004, GivesReadsTheWholeWayAndEventsNoMark) {
   EXPECT_THAT(ids(judged(report)), IsEmpty());
 }
 
+TEST(Perf003, WarnsOfDatagramsThatWereSentAgain) {
+  for (const bool soft : {false, true}) {
+    Report report = soft ? sample::soft_roce() : sample::gb10();
+    Result ud = sample::latency(Transport::ud, 8, 3.0, 2000);
+    ud.paths = {0};
+    ud.lost_messages = soft ? 20 : 9;
+    report.results.push_back(ud);
+    EXPECT_THAT(ids(judged(report)), IsEmpty()) << soft;
+    report.results.back().lost_messages = soft ? 21 : 10;
+    report = judged(report);
+    ASSERT_THAT(ids(report), (std::set<std::string>{"ROCE-PERF-003"})) << soft;
+    EXPECT_THAT(report.findings[0].title, HasSubstr("datagrams of UD were lost"));
+  }
+}
+
 TEST(Perf005, IsCriticalOnAnyTransport) {
   Report report = sample::tcp_only();
   for (Result& result : report.results) {

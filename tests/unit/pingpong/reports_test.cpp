@@ -178,6 +178,13 @@ TEST(TextReport, VerboseSplitsTheMedianIntoWireAndRest) {
   EXPECT_THAT(part(text, "STATISTICS", "\n\n"), HasSubstr("20000      16"));
 }
 
+TEST(TextReport, VerboseSaysHowManyDatagramsWereSentAgain) {
+  Report report = sample::soft_roce();
+  report.results[0].lost_messages = 3;
+  EXPECT_THAT(text_of(report, {true, 200}), HasSubstr("unproven, 3 datagrams sent again beside 400 samples"));
+  EXPECT_THAT(text_of(report, {false, 200}), testing::Not(HasSubstr("sent again")));
+}
+
 TEST(TextReport, FitsIntoNarrowTerminals) {
   for (const Report& report : {sample::gb10(), sample::soft_roce(), sample::tcp_only(), sample::four_ranks()}) {
     EXPECT_LE(longest_line(text_of(report, {false, 80})), 80U);
@@ -301,10 +308,13 @@ TEST(JsonReport, HasTheNamesThatScriptsRead) {
 
 TEST(JsonReport, HasNullForWhatIsNotKnown) {
   Report report = sample::soft_roce();
+  report.results[1].lost_messages = 2;
   report.comparisons[0].ratio_p50.high = std::numeric_limits<double>::infinity();
   report.hosts[0].name = "a\xff";
   const nlohmann::json document = json_of(report);
   EXPECT_TRUE(document["results"][0]["latency_us"]["p99"].is_null());
+  EXPECT_TRUE(document["results"][0]["lost_messages"].is_null());
+  EXPECT_EQ(document["results"][1]["lost_messages"], 2);
   EXPECT_TRUE(document["comparisons"][0]["ratio_p50"]["high"].is_null());
   EXPECT_TRUE(document["paths"][0]["bound_gbit_s"].is_null());
   EXPECT_TRUE(document["results"][0]["proof"]["transport"].is_null());

@@ -132,7 +132,7 @@ TEST(Causes, RegistrationNamesTheLimitThatItLookedAt) {
 TEST(Causes, EachErrnoOfConnectingHasItsCheck) {
   const ConnectEvidence evidence{"RoCE v2, 192.168.100.11", "RoCE v2, 192.168.101.12", 3};
   EXPECT_EQ(cause_of_connect(ENODATA, evidence).check_id, "ROCE-GID-001");
-  EXPECT_EQ(cause_of_connect(ETIMEDOUT, evidence).check_id, "ROCE-NET-002");
+  EXPECT_EQ(cause_of_connect(ETIMEDOUT, evidence).check_id, "ROCE-PAIR-003");
   EXPECT_EQ(cause_of_connect(ENETUNREACH, evidence).check_id, "ROCE-NET-003");
   EXPECT_EQ(cause_of_connect(ENODEV, evidence).check_id, "ROCE-GID-003");
   EXPECT_THAT(cause_of_connect(ETIMEDOUT, evidence).sentence,
