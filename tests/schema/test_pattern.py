@@ -65,6 +65,46 @@ class Documents(unittest.TestCase):
         self.assert_valid(predicted("tp2", "--tok-s", "2240", "--measured-on", "socket"))  # contradicted
 
 
+def measured(*arguments):
+    """What a run over sockets on this machine writes."""
+    return document_of("--local", 2, "--backend", "host", "--compare", "socket", "--duration", "10ms", "--quiet",
+                       *arguments)
+
+
+class Measured(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.step = measured("--mode", "tp2", *MODEL)
+        cls.pattern = measured("--mode", "alltoall", "--sizes", "8,64K")
+
+    def test_what_was_measured(self):
+        for document in (self.step, self.pattern):
+            self.assertEqual(validate.problems_of(document, strict=True), [])
+            self.assertEqual({side["transport"] for side in document["sides"]}, {"socket"})
+            for result in document["results"]:
+                self.assertGreater(result["latency_us"]["mean"], 0)
+        self.assertEqual({result["size_bytes"] for result in self.pattern["results"]}, {8, 64 << 10})
+        self.assertGreater(self.step["steps"][0]["results"][0]["latency_us"]["mean"], 0)
+
+    def test_mistakes_are_refused(self):
+        changes = {
+            "no sides": lambda d: d.pop("sides"),
+            "no verdict": lambda d: d.pop("verdict"),
+            "no timing": lambda d: d["results"][0].pop("timing"),
+            "unknown timing": lambda d: d["results"][0].update(timing="warm"),
+            "whole step among the results": lambda d: d["results"][0].update(op="step"),
+            "no proof": lambda d: d["results"][0].pop("proof"),
+            "unknown proof": lambda d: d["sides"][0]["proof"].update(verdict="sure"),
+            "mean as text": lambda d: d["results"][0]["latency_us"].update(mean="12"),
+            "unknown backend": lambda d: d["sides"][0].update(backend="gloo"),
+        }
+        for name, change in changes.items():
+            with self.subTest(name):
+                document = copy.deepcopy(self.step)
+                change(document)
+                self.assertNotEqual(validate.problems_of(document, strict=False), [])
+
+
 class Mistakes(unittest.TestCase):
     """The schema is strict enough to catch what a change may break."""
 

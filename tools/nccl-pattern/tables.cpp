@@ -210,15 +210,15 @@ void write_statistics(Writer& writer, const Report& report, const TableRequest& 
   text::Table table({{"OF"},
                      {"OVER"},
                      {"TIMED"},
-                     {"MIN", 3, true},
+                     {"MIN", 7, true},
                      {"P50", 0, true},
-                     {"P90", 4, true},
-                     {"P99", 0, true},
-                     {"P99.9", 2, true},
-                     {"MAX", 1, true},
-                     {"MEAN", 0, true},
-                     {"STDDEV", 5, true},
-                     {"N", 0, true},
+                     {"P90", 8, true},
+                     {"P99", 2, true},
+                     {"P99.9", 6, true},
+                     {"MAX", 5, true},
+                     {"MEAN", 4, true},
+                     {"STDDEV", 9, true},
+                     {"N", 3, true},
                      {"AGAINST"}});
   for (const std::size_t subject : request.subjects) {
     bool first = true;
