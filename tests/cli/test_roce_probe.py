@@ -3,11 +3,13 @@
 
 import json
 import os
+import resource
 import shutil
 import stat
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 from pathlib import Path
 
@@ -351,6 +353,127 @@ class Live(Case):
         saved = probe("--root", target, "--json")
         self.assertEqual(live.returncode, saved.returncode, saved.stderr)
         self.assertEqual(json.loads(live.stdout)["findings"], json.loads(saved.stdout)["findings"])
+
+
+class ServingProcess(Case):
+    """--pid and --container: a process of this machine in place of roce-probe itself."""
+
+    def start(self, before=lambda: None, **environment):
+        child = subprocess.Popen(["sleep", "300"], env={**os.environ, **environment}, preexec_fn=before)
+        self.addCleanup(child.wait)
+        self.addCleanup(child.kill)
+        return child.pid
+
+    def serving(self, pid, *arguments):
+        run = probe("--no-gpu", "--pid", pid, "--json", *arguments)
+        return json.loads(run.stdout)["hosts"][0]["serving"]
+
+    def test_limits_and_settings_are_the_childs(self):
+        def limit():
+            resource.setrlimit(resource.RLIMIT_MEMLOCK, (65536, 65536))
+
+        pid = self.start(limit, NCCL_IB_HCA="=mlx5_7", VLLM_API_KEY="sk-secret", SOME_PASSWORD="hunter2")
+        run = probe("--no-gpu", "--pid", pid, "--json")
+        serving = json.loads(run.stdout)["hosts"][0]["serving"]
+        self.assertEqual(serving["pid"], pid)
+        self.assertEqual(serving["command"], "sleep")
+        self.assertEqual(serving["process"]["memlock"], {"soft_bytes": 65536, "hard_bytes": 65536})
+        self.assertEqual(serving["process"]["nccl_env"]["NCCL_IB_HCA"], "=mlx5_7")
+        self.assertTrue(serving["same_network"])
+        self.assertNotIn("sk-secret", run.stdout)
+        self.assertNotIn("hunter2", run.stdout)
+        self.assertIn(f"process {pid} (sleep)", probe("--no-gpu", "--pid", pid).stdout)
+
+    def test_saved_node_is_judged_with_its_process_again(self):
+        pid = self.start(NCCL_IB_HCA="=mlx5_7", VLLM_API_KEY="sk-secret")
+        target = self.folder / "node"
+        live = probe("--no-gpu", "--pid", pid, "--save", target, "--json")
+        saved = probe("--root", target, "--json")
+        self.assertEqual(json.loads(live.stdout)["findings"], json.loads(saved.stdout)["findings"])
+        for path in target.rglob("*"):
+            if path.is_file() and not path.is_symlink():
+                self.assertNotIn(b"sk-secret", path.read_bytes(), path)
+
+    def test_network_namespace_of_its_own(self):
+        child = subprocess.Popen(["unshare", "-n", "sleep", "300"], stderr=subprocess.DEVNULL)
+        self.addCleanup(child.wait)
+        self.addCleanup(child.kill)
+        ours = os.readlink("/proc/self/ns/net")
+        for _ in range(200):
+            if child.poll() is not None:
+                self.skipTest("unshare -n is not permitted here")
+            if os.readlink(f"/proc/{child.pid}/ns/net") != ours:
+                break
+            time.sleep(0.02)
+        serving = self.serving(child.pid)
+        self.assertFalse(serving["same_network"])
+        self.assertEqual([netdev["name"] for netdev in serving["netdevs"]], ["lo"])
+
+    def test_process_that_cannot_be_read_is_unknown_and_never_ready(self):
+        if os.geteuid() != 0 or shutil.which("setpriv") is None:
+            self.skipTest("needs root to become another user")
+        shutil.copy(PROBE, self.folder / "roce-probe")
+        self.folder.chmod(0o755)
+        run = subprocess.run(["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups",
+                              self.folder / "roce-probe", "--no-gpu", "--pid", str(self.start()), "--check",
+                              "SRV-001,ENV-001"], capture_output=True, text=True, timeout=60, check=False)
+        self.assertEqual(run.returncode, UNKNOWN, run)
+        self.assertIn("sudo roce-probe --pid", run.stdout)
+        self.assertIn("environment", run.stdout)
+
+    def test_processes_that_cannot_serve_are_refused(self):
+        child = subprocess.Popen(["true"])
+        self.addCleanup(child.wait)
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        self.assert_sentence(probe("--pid", child.pid), "zombie")
+        self.assert_sentence(probe("--pid", 4194304), "process 4194304 is not there")
+        self.assert_sentence(probe("--pid", "x"), "--pid takes the number of a process")
+        self.assert_sentence(probe("--pid", 0), "--pid takes the number of a process")
+        self.assert_sentence(probe("--root", HEALTHY, "--pid", 4711), "process 4711 is not in this saved node")
+
+    def test_wrong_combinations(self):
+        self.assert_sentence(probe("--pid", 1, "--container", "a"), "--pid does not go with --container")
+        self.assert_sentence(probe("--pid", 1, "--load", "x"), "--load does not go with --pid")
+        self.assert_sentence(probe("--container", "a", "--root", "x"), "--container does not go with --root")
+        self.assert_sentence(probe("--pid", 1, "--diff", "x"), "nodes are compared, not processes")
+
+    def runtime(self, script):
+        """A stand-in for podman, first in PATH: the real one needs images and rights that a test does not have."""
+        fake = self.folder / "podman"
+        fake.write_text("#!/bin/sh\n" + script)
+        fake.chmod(0o755)
+        (self.folder / "docker").write_text("#!/bin/sh\necho no such object >&2; exit 1\n")
+        (self.folder / "docker").chmod(0o755)
+        return {"PATH": f"{self.folder}:{os.environ['PATH']}"}
+
+    def test_container_is_resolved_to_its_process(self):
+        pid = self.start(NCCL_DEBUG="INFO")
+        path = self.runtime(f'[ "$*" = "inspect --type container --format {{{{.State.Pid}}}} vllm" ] && echo {pid}\n')
+        run = probe("--no-gpu", "--container", "vllm", "--json", env=path)
+        self.assertEqual(json.loads(run.stdout)["hosts"][0]["serving"]["pid"], pid)
+
+    def test_container_that_is_not_there_not_running_or_misnamed(self):
+        self.assert_sentence(probe("--container", "vllm", env=self.runtime("echo no such container vllm >&2; exit 125\n")),
+                             "no container vllm", "no such container vllm", "sudo roce-probe")
+        self.assert_sentence(probe("--container", "vllm", env=self.runtime("echo 0\n")), "vllm is not running")
+        self.assert_sentence(probe("--container", "vllm", env=self.runtime("echo nonsense\n")), '"nonsense"')
+        self.assert_sentence(probe("--container", "-f"), "container")
+        self.assert_sentence(probe("--container", "vllm", env={"PATH": str(self.folder / "empty")}),
+                             "neither podman nor docker")
+
+
+class Watch(Case):
+    def test_mistakes_are_told_before_anything_is_read(self):
+        self.assert_sentence(probe("watch", "--interval", "5x"), "--interval takes a time such as 1s")
+        self.assert_sentence(probe("watch", "--interval", "1ms"), "from 100 ms")
+        self.assert_sentence(probe("watch", "--count", "0"), "--count takes a number from 1")
+        self.assert_sentence(probe("watch", "--root", HEALTHY), "--root")
+        self.assert_sentence(probe("watch", "--pid", 4194304, "--count", 1), "process 4194304 is not there")
+
+    def test_node_without_rdma_port_says_so(self):
+        if Path("/sys/class/infiniband").is_dir() and any(Path("/sys/class/infiniband").iterdir()):
+            self.skipTest("this machine has RDMA devices")
+        self.assert_sentence(probe("watch", "--count", "1"), "no RDMA port of this node is ACTIVE")
 
 
 if __name__ == "__main__":
