@@ -4,8 +4,10 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
+import time
 import unittest
 from pathlib import Path
 
@@ -99,14 +101,14 @@ class CommandLine(Case):
         self.assert_sentence(pattern("--mode", "dp2ep2", *QWEN[2:], "--form", "all-reduce", "--dry-run"), "--form all-reduce")
         self.assert_sentence(pattern("--mode", "ep2", "--model", "llama-3.1-70b", "--dry-run"), "dense model")
 
-    def test_without_dry_run_says_what_it_cannot_do_yet(self):
-        self.assert_sentence(pattern(*QWEN), "does not yet measure", "--dry-run", "predict")
+    def test_without_others_says_how_to_start_them(self):
+        self.assert_sentence(pattern(*QWEN), "--listen", "mpirun", "--via", "--local")
 
     def test_help_begins_with_three_examples_and_names_every_option(self):
         run = pattern("--help")
         self.assertEqual(run.returncode, READY)
         for line in run.stdout.splitlines()[:3]:
-            self.assertTrue(line.startswith("  nccl-pattern"), line)
+            self.assertIn("nccl-pattern", line)
         for option in ("--mode", "--model", "--dry-run", "--phase", "--batch", "--tokens", "--speculative", "--form",
                        "--routing", "--sizes", "--latencies", "--tok-s", "--measured-on", "--json[=FILE]", "predict"):
             self.assertIn(option, run.stdout)
@@ -231,6 +233,66 @@ class Predict(Case):
         self.assertEqual(run.returncode, READY, run)
         self.assertEqual(run.stdout.count("tok/s predicted on rdma"), 3)
         self.assertIn("no all-to-all-v on socket: the latency of all-gather", " ".join(run.stdout.split()))
+
+
+class Measuring(Case):
+    """With the host backend, which runs on any machine: both ranks here, over loopback."""
+
+    SHORT = ("--backend", "host", "--compare", "socket", "--duration", "10ms", "--quiet")
+    MEASURED = (0, 1)  # a busy machine's samples scatter, which is a warning
+
+    def measured(self, *arguments):
+        run = pattern(*arguments, *self.SHORT, "--json")
+        self.assertIn(run.returncode, self.MEASURED, run)
+        return json.loads(run.stdout)
+
+    def test_a_step_is_measured_verified_and_proven(self):
+        document = self.measured("--local", "2", *QWEN)
+        self.assertEqual(len(document["hosts"]), 2)
+        self.assertEqual({side["proof"]["verdict"] for side in document["sides"]}, {"proven"})
+
+    def test_every_kind_of_mode_runs_with_as_many_ranks_as_it_takes(self):
+        for mode, ranks in (("pp2", 2), ("ep2", 2), ("tp2pp2", 4)):
+            document = self.measured("--local", "--mode", mode, *QWEN[2:])
+            self.assertEqual(len(document["hosts"]), ranks, mode)
+        self.measured("--local", "3", "--mode", "alltoallv", "--sizes", "64,4K")
+
+    def test_a_requirement_that_is_not_met_is_exit_code_2(self):
+        run = pattern("--local", "--mode", "allreduce", "--sizes", "8", "--require", "rdma", *self.SHORT)
+        self.assertEqual(run.returncode, 2, run)
+        self.assertIn("ROCE-PERF-010", run.stdout)
+
+    def test_what_cannot_be_measured_is_one_sentence(self):
+        local = ("--local", "2", "--mode", "allreduce")
+        self.assert_sentence(pattern("--local", "3", *QWEN), "takes 2 ranks, not 3")
+        self.assert_sentence(pattern(*local, "--backend", "host", "--compare", "sokcet"), "sokcet", "rdma, socket and mpi")
+        self.assert_sentence(pattern(*local, "--backend", "host", "--sizes", "8G"), "cap of 1 GiB", "--max-memory")
+        self.assert_sentence(pattern(*local, "--backend", "host", "--timing", "graph"), "--timing graph", "GPU")
+        self.assert_sentence(pattern(*local, "--a", "NCCL_X"), "--a", "NAME=VALUE")
+        self.assert_sentence(pattern(*local, "--a", "NCCL_X=1", "--backend", "host"), "settings of NCCL")
+        self.assert_sentence(pattern(*local, "--tok-s", "4"), "issues no tokens")
+        self.assert_sentence(pattern(*local, f"--json={self.folder}/none/x"), "there is no directory")
+        self.assert_sentence(pattern(*local, "--duration", "1s", "--iterations", "5"), "give one of them")
+        self.assert_sentence(pattern("--join", "t@h:1", "--mode", "allreduce"), "--mode does not go with --join")
+        self.assert_sentence(pattern(*local, "--compare", "socket", "--dry-run"), "of measuring")
+
+    def test_a_rank_that_is_killed_ends_the_run_at_once(self):
+        run = subprocess.Popen([TOOL, "--local", "2", "--mode", "allreduce", "--backend", "host", "--duration", "20s", "--quiet"],
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(run.kill)
+        children = Path(f"/proc/{run.pid}/task/{run.pid}/children")
+        rank_1 = 0
+        for _ in range(200):
+            words = children.read_text().split()
+            if words:
+                rank_1 = int(words[0])
+            time.sleep(0.01)
+        os.kill(rank_1, signal.SIGKILL)
+        out, err = run.communicate(timeout=30)
+        self.assertEqual(run.returncode, UNKNOWN, err)
+        self.assertEqual(out, "")
+        self.assertIn("rank 1", err)
+        self.assertEqual(err.count("\n"), 1, err)
 
 
 if __name__ == "__main__":

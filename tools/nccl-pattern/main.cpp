@@ -5,6 +5,7 @@
 #include <chrono>
 #include <map>
 
+#include "collectives/mpi/mpi_process.h"
 #include "core/cli/door_options.h"
 #include "core/cli/main_program.h"
 #include "core/cli/session_program.h"
@@ -166,6 +167,13 @@ int measure(const Options& options) {
   program.tool = tool;
   program.needs_less = "smaller --sizes, --batch or --tokens";
   program.work = [&](session::Session& session) { return measure(session, options, door, planned); };
+  const std::vector<std::string>& compared = options.settings.compare;
+  if (options.settings.backend == BackendChoice::mpi ||
+      std::find(compared.begin(), compared.end(), "mpi") != compared.end()) {
+    // Under a launcher MPI starts once in a run: here, and not in a process of the session's.
+    program.courier = collectives::start_mpi;
+    program.after = [] { collectives::end_mpi(); };
+  }
   return cli::run_session(program, options.door);
 }
 

@@ -37,11 +37,13 @@ pingpong::Settings transports(bool rdma, bool required) {
   return settings;
 }
 
-/// pair_paths() knows the options of roce-pingpong.
+/// pair_paths() has the words of roce-pingpong.
 std::string in_our_words(std::string sentence) {
-  const std::string theirs = "--transport tcp";
-  const std::size_t at = sentence.find(theirs);
-  if (at != std::string::npos) sentence.replace(at, theirs.size(), "--compare socket");
+  for (const auto& [theirs, ours] : {std::pair<std::string, std::string>{"--transport tcp", "--compare socket"},
+                                     {"so rc cannot", "so RDMA cannot"}}) {
+    const std::size_t at = sentence.find(theirs);
+    if (at != std::string::npos) sentence.replace(at, theirs.size(), ours);
+  }
   return sentence;
 }
 
