@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <chrono>
 
@@ -274,6 +275,31 @@ TEST(FileTree, TheLiveTreeIsThisMachine) {
   tree.start_recording();
   EXPECT_EQ(ask(tree), answers);
   EXPECT_EQ(ask(FileTree::from_record(tree.record())), answers);
+}
+
+TEST(FileTree, LinksBelowTheRootOfAProcessStayInsideIt) {
+  TemporaryTree machine;
+  machine.directory("/sys")
+      .file("/etc/nccl.conf", "of the host")
+      .file("/proc/42/root/opt/nccl.conf", "of the container")
+      .link("/proc/42/root/etc", "/opt")
+      .link("/proc/42/root/out", "../../../../../etc/nccl.conf")
+      .link("/proc/42/rootless", "/etc");
+  const FileTree tree = FileTree::open(machine.root());
+  EXPECT_TRUE(tree.read("/proc/42/root/etc/nccl.conf").is("of the container"));
+  EXPECT_TRUE(tree.read("/proc/42/root/out").is("of the container"));
+  EXPECT_TRUE(tree.read("/proc/42/rootless/nccl.conf").is("of the host"));
+  EXPECT_TRUE(tree.canonical("/proc/42/root/etc/nccl.conf").is("/proc/42/root/opt/nccl.conf"));
+}
+
+TEST(FileTree, TheRootOfALiveProcessIsADirectory) {
+  FileTree tree = FileTree::live();
+  const std::string path = "/proc/" + std::to_string(::getpid()) + "/root/proc/sys/kernel/osrelease";
+  const auto release = tree.read("/proc/sys/kernel/osrelease");
+  EXPECT_EQ(tree.read(path).value_or("?"), release.value_or(""));
+  tree.start_recording();
+  EXPECT_EQ(tree.read(path).value_or("?"), release.value_or(""));
+  EXPECT_EQ(FileTree::from_record(tree.record()).read(path).value_or("?"), release.value_or(""));
 }
 
 TEST(FileTree, FilesWithoutPermissionSaySo) {
