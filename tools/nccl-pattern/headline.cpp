@@ -61,7 +61,7 @@ std::string comparison_words(const Report& report, const Comparison& comparison,
     case Against::Outcome::too_few_pairs:
       break;
   }
-  return "too few blocks to compare";
+  return "too few pairs to compare";
 }
 
 std::string proof_words(const Proof& proof) {
@@ -132,7 +132,10 @@ void write_step(Writer& writer, const Report& report, std::size_t step) {
   } else {
     writer.line(fmt::format("each step ({}): {}", timing_words(*told_timing(report, *whole)), words), Tone::strong);
   }
-  if (step < report.predictions.size()) write_price(writer, report.predictions[step]);
+  if (step >= report.predictions.size()) return;
+  // Ceilings of latencies that say nothing of speed would be taken for some.
+  const predict::Prediction& price = report.predictions[step];
+  if (report.function_only.empty() || price.measured_tok_s) write_price(writer, price);
 }
 
 void write_pattern(Writer& writer, const Report& report) {

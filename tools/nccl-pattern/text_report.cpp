@@ -266,6 +266,7 @@ class Text {
       }
     };
     for (const predict::Prediction& prediction : report_.predictions) {
+      if (!report_.function_only.empty() && !prediction.measured_tok_s) continue;
       add(beware, prediction.warnings);
       add(beware, prediction.extrapolations);
       add(assumed, prediction.assumptions);
