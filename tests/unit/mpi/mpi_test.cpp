@@ -78,7 +78,7 @@ TEST_F(Mpi, EveryOperationGivesWhatItMustInTheWorldAndInAGroupOfSomeRanks) {
   // Exit code 1 is what rank 0 says.
   EXPECT_EQ(run.exit_code, 1) << run.text;
   EXPECT_THAT(run.text, AllOf(HasSubstr("rank 0: 166 verified\n"), HasSubstr("rank 1: 83 verified\n"),
-                              HasSubstr("rank 2: 166 verified\n"), HasSubstr("non-blocking collectives\n")));
+                              HasSubstr("rank 2: 166 verified\n"), HasSubstr("non-blocking collectives of MPI\n")));
 }
 
 TEST_F(Mpi, ARankThatDoesNotComeIsASentenceAndTheRunEnds) {
