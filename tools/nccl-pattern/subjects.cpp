@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "core/text/sizes.h"
+#include "tools/nccl-pattern/labels.h"
 
 namespace rocekit::pattern {
 namespace {
@@ -33,7 +34,7 @@ Measured operation_of(const Operation& operation, const std::optional<Pattern>& 
   subject.ranks = static_cast<int>(operation.ranks);
   subject.wire_bytes_per_rank = operation.wire_bytes_per_rank();
   subject.name = fmt::format("{}{}{} {}", to_string(operation.kind), subject.form.empty() ? "" : " ", subject.form,
-                             text::exact_size(subject.size_bytes));
+                             size_words(subject.size_bytes));
   measured.program = collectives::program_of(operation, pattern, subject.ranks);
   return measured;
 }
