@@ -84,6 +84,15 @@ Equipment make_equipment(const SideRequest& request) {
     case Backend::nccl: {
       auto library = std::make_shared<const NcclLibrary>(NcclLibrary::load(request.nccl_library));
       equipment.device = make_gpu_device(request.gpu);
+      auto& gpu = dynamic_cast<GpuDevice&>(*equipment.device);
+      if (library->functions().mem_alloc != nullptr && library->functions().mem_free != nullptr) {
+        gpu.allocate_with(
+            [library](std::size_t size) {
+              void* data = nullptr;
+              return library->functions().mem_alloc(&data, size) == nccl::success ? data : nullptr;
+            },
+            [library](void* data) { library->functions().mem_free(data); });
+      }
       for (Seat& seat : equipment.seats) {
         seat.communicator = make_nccl_communicator(*equipment.device, *library, membership_of(request, seat),
                                                    NcclOptions{request.net_name});
@@ -91,6 +100,7 @@ Equipment make_equipment(const SideRequest& request) {
       equipment.library_name = library->description();
       equipment.library_version = library->version();
       equipment.notes = library->notes();
+      for (std::string& note : gpu.notes()) equipment.notes.push_back(std::move(note));
       equipment.library = std::move(library);
       break;
     }

@@ -29,11 +29,23 @@ constexpr auto patience_at_end = 2s;
 
 dynlib::CudaDevicePointer address_of(const std::byte* data) { return reinterpret_cast<std::uintptr_t>(data); }
 
-/// Memory as PyTorch and nccl-tests allocate theirs, also where GPU and CPU share it.
+struct Allocator {
+  std::function<void*(std::size_t)> allocate;  ///< empty: cuMemAlloc
+  std::function<void(void*)> free;
+};
+
+/// Memory of the GPU, also where it shares the CPU's.
 class GpuBuffer {
  public:
   GpuBuffer() = default;
-  GpuBuffer(const GpuContext& gpu, std::size_t size) : gpu_(&gpu), size_(std::max<std::size_t>(size, 256)) {
+  GpuBuffer(const GpuContext& gpu, std::size_t size, const Allocator& allocator = {})
+      : gpu_(&gpu), size_(std::max<std::size_t>(size, 256)) {
+    if (allocator.allocate) {
+      data_ = static_cast<std::byte*>(allocator.allocate(size_));
+      if (data_ == nullptr) throw CollectiveError("ncclMemAlloc: no memory");
+      free_ = allocator.free;
+      return;
+    }
     dynlib::CudaDevicePointer address = 0;
     gpu.check("cuMemAlloc", gpu.cuda().memory_alloc(&address, size_));
     data_ = reinterpret_cast<std::byte*>(static_cast<std::uintptr_t>(address));
@@ -44,7 +56,12 @@ class GpuBuffer {
     return *this;
   }
   ~GpuBuffer() {
-    if (data_ != nullptr) gpu_->cuda().memory_free(address());
+    if (data_ == nullptr) return;
+    if (free_) {
+      free_(data_);
+    } else {
+      gpu_->cuda().memory_free(address());
+    }
   }
 
   std::byte* data() const { return data_; }
@@ -58,11 +75,13 @@ class GpuBuffer {
     std::swap(gpu_, other.gpu_);
     std::swap(data_, other.data_);
     std::swap(size_, other.size_);
+    std::swap(free_, other.free_);
   }
 
   const GpuContext* gpu_ = nullptr;
   std::byte* data_ = nullptr;
   std::size_t size_ = 0;
+  std::function<void(void*)> free_;
 };
 
 class GraphRecording final : public Recording {
@@ -112,6 +131,9 @@ class CudaDevice final : public GpuDevice {
     return [gpu = gpu_] { gpu->make_current(); };
   }
   bool idle() const override { return cuda_.stream_query(stream_) != dynlib::cuda_error_not_ready; }
+  void allocate_with(std::function<void*(std::size_t)> allocate, std::function<void(void*)> free) override {
+    allocator_ = {std::move(allocate), std::move(free)};
+  }
   std::vector<std::string> notes() const override {
     if (kernels_) return {};
     return {fmt::format("no kernels for this GPU: {}; data are filled and checked by the CPU", why_no_kernels_)};
@@ -132,8 +154,8 @@ class CudaDevice final : public GpuDevice {
     const std::uint64_t most = gpu_->integrated() ? free / 2 : free;
     if (send_bytes > most || receive_bytes > most - send_bytes) throw too_large(send_bytes, receive_bytes, free);
     try {
-      send_ = GpuBuffer(*gpu_, send_bytes);
-      receive_ = GpuBuffer(*gpu_, receive_bytes);
+      send_ = GpuBuffer(*gpu_, send_bytes, allocator_);
+      receive_ = GpuBuffer(*gpu_, receive_bytes, allocator_);
     } catch (const CollectiveError&) {
       send_ = GpuBuffer();
       throw too_large(send_bytes, receive_bytes, free);
@@ -289,6 +311,7 @@ class CudaDevice final : public GpuDevice {
   dynlib::CudaStream stream_ = nullptr;
   std::string why_no_kernels_;
   std::optional<GpuKernels> kernels_;
+  Allocator allocator_;
   GpuBuffer send_;
   GpuBuffer receive_;
   GpuBuffer result_;

@@ -22,6 +22,10 @@ class GpuDevice : public Device {
   virtual std::function<void()> context_setter() const = 0;
   /// Whether all that was enqueued is done, or has failed.
   virtual bool idle() const = 0;
+  /// Buffers that reserve() takes from here on come from there: memory that NCCL has made it can register for direct
+  /// access when operations are recorded (ncclMemAlloc, which nccl-tests uses too). `allocate` gives nullptr when it
+  /// has none.
+  virtual void allocate_with(std::function<void*(std::size_t)> allocate, std::function<void(void*)> free) = 0;
   /// What this build or driver lacks, a sentence each.
   virtual std::vector<std::string> notes() const = 0;
 };

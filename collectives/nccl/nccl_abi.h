@@ -82,9 +82,11 @@ struct Functions {
   Result (*group_end)() = nullptr;
   // nullptr where the library lacks them
   Result (*all_to_all)(const void* send, void* receive, std::size_t count, int type, Comm comm,
-                       Stream stream) = nullptr;          ///< 2.28
-  const char* (*get_last_error)(Comm comm) = nullptr;     ///< 2.13
-  Result (*comm_revoke)(Comm comm, int flags) = nullptr;  ///< 2.28.7
+                       Stream stream) = nullptr;                 ///< 2.28
+  const char* (*get_last_error)(Comm comm) = nullptr;            ///< 2.13
+  Result (*comm_revoke)(Comm comm, int flags) = nullptr;         ///< 2.28.7
+  Result (*mem_alloc)(void** data, std::size_t size) = nullptr;  ///< 2.19
+  Result (*mem_free)(void* data) = nullptr;                      ///< 2.19
 };
 
 /// For a library of `version`: everything left to NCCL but the network's name, where one is given (not nullptr).

@@ -105,6 +105,8 @@ NcclLibrary NcclLibrary::load(const std::string& path) {
   loader.take(table.all_to_all, "ncclAlltoAll");
   loader.take(table.get_last_error, "ncclGetLastError");
   loader.take(table.comm_revoke, "ncclCommRevoke");
+  loader.take(table.mem_alloc, "ncclMemAlloc");
+  loader.take(table.mem_free, "ncclMemFree");
 
   if (!nccl.chooses_network()) {
     nccl.notes_.push_back(fmt::format(
