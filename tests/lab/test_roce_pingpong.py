@@ -82,7 +82,7 @@ class Nodes(unittest.TestCase):
     def pair(self, options: str = "", before: str = "true", middle: str = "", after: str = "true",
              peer_wrapper: str = "", strangers: str = "") -> tuple[subprocess.CompletedProcess, str, float]:
         """Rank 0 listens on node 1 (over the LAN, which no fault touches), rank 1 joins on node 2. `before`, `middle` (2 s
-        into the run), `after`, and before the peer joins `strangers` (at the port $1) run on node 2. Returns rank 0's end, what rank 1 said, and the seconds it took."""
+        after it has joined), `after`, and before the peer joins `strangers` (at the port $1) run on node 2. Returns rank 0's end, what rank 1 said, and the seconds it took."""
         node(2, f"{before}; rm -f /tmp/join.*")
         began = time.monotonic()
         listening = subprocess.Popen(
@@ -98,13 +98,15 @@ class Nodes(unittest.TestCase):
                 self.assertTrue(line, f"no line to paste: {said}")
                 said += line
             token = re.search(r"--join (\S+)", line).group(1)
+            port = token.rsplit(":", 1)[1]
             if strangers:
-                node(2, f"bash -c '{strangers}' sh {token.rsplit(':', 1)[1]}")
+                node(2, f"bash -c '{strangers}' sh {port}")
             node(2, f"({peer_wrapper} roce-pingpong --join {token} >/tmp/join.out 2>&1; echo $? >/tmp/join.code) "
                     "</dev/null >/dev/null 2>&1 &")
             if middle:
-                time.sleep(2)
-                node(2, middle)
+                # A sanitized tool takes seconds to start.
+                node(2, f"for i in $(seq 100); do ss -Htn state established dst 192.168.1.11:{port} | grep -q . && break; "
+                        f"sleep 0.2; done; sleep 2; {middle}")
             out, err = listening.communicate(timeout=90)
         finally:
             listening.kill()
@@ -150,6 +152,7 @@ class Measures(Nodes):
         self.assertIn(done.returncode, MEASURED, done.stderr + joined)
         results = json.loads(done.stdout)["results"]
         self.assertEqual([result["transport"] for result in results], ["rc", "tcp", "ud"])
+        self.assertEqual([result["lost_messages"] is None for result in results], [True, True, False])
         self.assertIn(f"exit {done.returncode}", joined)
 
     def test_every_operation_is_verified(self) -> None:
