@@ -58,7 +58,8 @@ class MpiCommunicator final : public Communicator {
     int size = 0;
     if (library_.table().running(&rank, &size) == 0) {
       throw InputError(
-          "the MPI backend runs under mpirun or srun, which start its ranks: mpirun -np 2 -H node1,node2 nccl-pattern ...");
+          "the MPI backend runs under mpirun or srun, which start its ranks: mpirun -np 2 -H node1,node2 nccl-pattern "
+          "...");
     }
     const auto mine = static_cast<std::size_t>(membership.rank);
     if (world_ranks.size() != membership.names.size() || mine >= world_ranks.size() || world_ranks[mine] != rank)
