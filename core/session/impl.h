@@ -47,10 +47,12 @@ class Session::Impl {
   explicit Impl(Assembly assembly);
   ~Impl();
 
-  enum class Kind : std::uint8_t { allgather = 1, broadcast = 2, barrier = 3, closing = 4 };
+  enum class Kind : std::uint8_t { allgather = 1, broadcast = 2, barrier = 3, closing = 4, attempt = 5 };
   /// All ranks' contributions (allgather), the root's (broadcast) or none.
   std::vector<std::string> exchange(Kind kind, int root, std::string_view mine, std::string_view step,
                                     std::chrono::milliseconds timeout);
+  void begin_attempt(std::string_view what, std::chrono::milliseconds limit);
+  std::string end_attempt(std::string_view error, std::chrono::milliseconds grace);
   void abort(std::string_view reason) noexcept;
   void close();
   void throw_if_called_off() const;
@@ -82,7 +84,7 @@ class Session::Impl {
     int root = 0;
     std::string bytes;
   };
-  enum class Cause : std::uint8_t { plain = 0, interrupted = 1 };
+  enum class Cause : std::uint8_t { plain = 0, interrupted = 1, attempt = 2 };
 
   // watcher.cpp; all but the first two are called with mutex_ held.
   void watch();
@@ -100,6 +102,12 @@ class Session::Impl {
 
   // session.cpp; called with mutex_ held.
   void call_off(Cause cause, const std::string& sentence, int from_rank, int signal = 0);
+  /// Of what ends an attempt where one is under way, and else the run.
+  Cause cause_of_failure() const { return attempting_ ? Cause::attempt : Cause::plain; }
+  /// Called off for good.
+  bool over() const { return called_off.load(std::memory_order_relaxed) && !attempt_failed_; }
+  bool all_at_end_of_attempt() const;
+  void forget_attempt();
   void post(Line& line, std::shared_ptr<const std::string> bytes);
   void post_message(const std::vector<Line*>& lines, std::string_view message);
   void throw_called_off() const;
@@ -127,7 +135,12 @@ class Session::Impl {
   bool in_step_ = false;
   std::vector<std::optional<Contribution>> contributions_;  ///< to the step after steps_done_; rank 0
   std::optional<std::string> result_;                       ///< of the step after steps_done_; other ranks
-  bool ending_ = false;                                     ///< all ranks have come to close(): streams may end
+  bool attempting_ = false;
+  bool attempt_failed_ = false;  ///< called_off tells of the attempt alone
+  std::string attempt_;
+  std::chrono::milliseconds attempt_limit_{0};
+  Clock::time_point attempt_by_{};
+  bool ending_ = false;  ///< all ranks have come to close(): streams may end
   bool closed_ = false;
   std::string sentence_;
   int signal_ = 0;

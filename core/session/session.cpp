@@ -96,7 +96,8 @@ std::string Session::Impl::where() const {
 }
 
 void Session::Impl::call_off(Cause cause, const std::string& sentence, int from_rank, int signal) {
-  if (called_off.load(std::memory_order_relaxed)) return;
+  if (over() || (called_off.load(std::memory_order_relaxed) && cause == Cause::attempt)) return;
+  attempt_failed_ = cause == Cause::attempt;
   sentence_ = sentence;
   signal_ = signal;
   called_off.store(true, std::memory_order_release);
@@ -107,7 +108,7 @@ void Session::Impl::call_off(Cause cause, const std::string& sentence, int from_
       FrameType::called_off, FieldWriter().u8(static_cast<std::uint8_t>(cause)).text(one_line(told)).take()));
   for (Line& line : lines_) {
     // What was to be said is of no use any more; only a frame that has begun must be whole.
-    while (!line.outbox.empty() && line.outbox.back().sent == 0) line.outbox.pop_back();
+    while (!attempt_failed_ && !line.outbox.empty() && line.outbox.back().sent == 0) line.outbox.pop_back();
     if (line.rank != from_rank) post(line, bytes);
   }
   wake();
@@ -183,11 +184,11 @@ std::vector<std::string> Session::Impl::gather_and_give(Kind kind, int root, std
     return std::all_of(contributions_.begin(), contributions_.end(), [](const auto& one) { return one.has_value(); });
   };
   changed_.wait_until(lock, Deadline::after(timeout).at(), [&] { return called_off || all_here(); });
-  if (!called_off && !all_here()) call_off(Cause::plain, unanswered(timeout, step), rank);
+  if (!called_off && !all_here()) call_off(cause_of_failure(), unanswered(timeout, step), rank);
   for (std::size_t other = 1; !called_off && other < contributions_.size(); ++other) {
     if (contributions_[other]->kind != kind || contributions_[other]->root != root) {
       call_off(
-          Cause::plain,
+          cause_of_failure(),
           fmt::format("{} is at another step than {}, which is {}", name_of(static_cast<int>(other)), name_of(0), step),
           rank);
     }
@@ -221,8 +222,8 @@ std::vector<std::string> Session::Impl::give_and_take(std::string_view step, std
              FrameType::overdue,
              FieldWriter().u64(steps_done_ + 1).u32(static_cast<std::uint32_t>(timeout.count())).text(step).take())));
     if (!changed_.wait_for(lock, limits_.overdue_grace, done)) {
-      call_off(Cause::plain, fmt::format("{} did not answer within {} while {}", name_of(0), time_text(timeout), step),
-               rank);
+      call_off(cause_of_failure(),
+               fmt::format("{} did not answer within {} while {}", name_of(0), time_text(timeout), step), rank);
     }
   }
   if (!result_) throw_called_off();
@@ -241,6 +242,78 @@ std::vector<std::string> Session::Impl::give_and_take(std::string_view step, std
   result_.reset();
   ++steps_done_;
   return gathered;
+}
+
+void Session::Impl::begin_attempt(std::string_view what, std::chrono::milliseconds limit) {
+  const std::lock_guard lock(mutex_);
+  if (closed_ || attempting_) throw std::logic_error("an attempt begins in another, or after the session's end");
+  // Another rank may have failed already: that stands.
+  if (over()) throw_called_off();
+  attempting_ = true;
+  attempt_ = one_line(what);
+  attempt_limit_ = limit;
+  attempt_by_ = Clock::now() + limit;
+  wake();
+}
+
+bool Session::Impl::all_at_end_of_attempt() const {
+  return std::all_of(contributions_.begin(), contributions_.end(),
+                     [](const auto& one) { return one && one->kind == Kind::attempt; });
+}
+
+std::string Session::Impl::end_attempt(std::string_view error, std::chrono::milliseconds grace) {
+  std::unique_lock lock(mutex_);
+  if (!attempting_) throw std::logic_error("no attempt to end");
+  if (over()) throw_called_off();
+  if (!error.empty() && !called_off) {
+    call_off(Cause::attempt, fmt::format("{}: {}", name_of(rank), one_line(error)), rank);
+  }
+  const std::string kind(1, static_cast<char>(Kind::attempt));
+  const auto patience = [&](std::chrono::milliseconds more) {
+    return std::max(attempt_by_, Clock::now()) + grace + more;
+  };
+  if (rank == 0) {
+    contributions_[0] = Contribution{Kind::attempt, 0, {}};
+    changed_.wait_until(lock, patience({}), [&] { return over() || all_at_end_of_attempt(); });
+    if (!over() && !all_at_end_of_attempt()) {
+      for (auto& one : contributions_) {
+        if (one && one->kind != Kind::attempt) one.reset();
+      }
+      call_off(Cause::plain, unanswered(grace, "ending " + attempt_), rank);
+    }
+    if (over()) throw_called_off();
+    const std::string failure = called_off ? sentence_ : std::string();
+    std::vector<Line*> lines;
+    for (Line& line : lines_) lines.push_back(&line);
+    post_message(lines, kind + FieldWriter().u64(steps_done_).text(failure).take());
+    contributions_.assign(peers.size(), std::nullopt);
+    forget_attempt();
+    return failure;
+  }
+  post_message({&lines_[0]}, kind + FieldWriter().u64(0).u32(0).take());
+  const auto ended = [&] { return result_ && result_->front() == kind.front(); };
+  changed_.wait_until(lock, patience(grace), [&] { return over() || ended(); });
+  if (!over() && !ended()) {
+    call_off(Cause::plain,
+             fmt::format("{} did not answer within {} while ending {}", name_of(0), time_text(grace), attempt_), rank);
+  }
+  if (over() && !ended()) throw_called_off();
+  FieldReader fields(*result_);
+  fields.u8();
+  const std::uint64_t steps_done = fields.u64();
+  const std::string failure = text::printable(fields.text(max_message_bytes));
+  result_.reset();
+  // An end of the run that came behind it stands.
+  if (over()) return failure;
+  steps_done_ = steps_done;
+  forget_attempt();
+  return failure;
+}
+
+void Session::Impl::forget_attempt() {
+  attempting_ = attempt_failed_ = in_step_ = false;
+  sentence_.clear();
+  called_off.store(false, std::memory_order_release);
 }
 
 void Session::Impl::stop_watcher() {
@@ -298,6 +371,13 @@ std::string Session::broadcast(std::string_view value, int root, std::string_vie
 
 void Session::barrier(std::string_view step, std::chrono::milliseconds timeout) {
   impl_->exchange(Impl::Kind::barrier, 0, {}, step, timeout);
+}
+
+void Session::begin_attempt(std::string_view what, std::chrono::milliseconds limit) {
+  impl_->begin_attempt(what, limit);
+}
+std::string Session::end_attempt(std::string_view error, std::chrono::milliseconds grace) {
+  return impl_->end_attempt(error, grace);
 }
 
 const std::atomic<bool>& Session::called_off() const { return impl_->called_off; }

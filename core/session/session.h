@@ -72,7 +72,17 @@ class Session {
                         std::chrono::milliseconds timeout = talk_timeout);
   void barrier(std::string_view step, std::chrono::milliseconds timeout = talk_timeout);
 
-  /// True as soon as the run is over for any reason; loops that wait for data look at it (core/deadline.h).
+  /// A part of the run that may fail without ending it; all ranks begin and end it. Within it, what one rank cannot do,
+  /// a step that is not answered in time, and `limit` (rank 0's: from now on) set called_off() and end the waits of all
+  /// ranks with SessionError; a peer that is lost, an interrupt and abort() end the run as ever.
+  void begin_attempt(std::string_view what, std::chrono::milliseconds limit);
+  /// `error`: why this rank could not do its share; empty: it did. Waits for all ranks; called_off() is false again
+  /// after it. Returns what failed first, "rank 1 (spark-2): <error>", the same on all ranks; empty: nothing did.
+  /// `grace`: what ranks may take to come here once the limit has passed. Throws SessionError where the run is over.
+  std::string end_attempt(std::string_view error, std::chrono::milliseconds grace = talk_timeout);
+
+  /// True as soon as the run, or the attempt, is over for any reason; loops that wait for data look at it
+  /// (core/deadline.h).
   const std::atomic<bool>& called_off() const;
   /// Throws the SessionError or Interrupted that called the run off, if one did. Where a wait ended because of
   /// called_off(), this is the error to report.

@@ -80,6 +80,9 @@ void Session::Impl::watch_until_stopped() {
     children_.pump();
     const auto now = Clock::now();
     judge_silence(now);
+    if (rank == 0 && attempting_ && !called_off && now >= attempt_by_) {
+      call_off(Cause::attempt, fmt::format("{} did not end within {}", attempt_, time_text(attempt_limit_)), rank);
+    }
     if (now >= next_beat_) {
       const auto beat = std::make_shared<const std::string>(encode_frame(FrameType::beat, {}));
       for (Line& line : lines_) {
@@ -102,6 +105,7 @@ int Session::Impl::poll_time_ms(Clock::time_point now) const {
     if (line.stream && !ending_) until = std::min(until, line.heard + limits_.silence);
   }
   if (stop_) until = std::min(until, stop_by_);
+  if (rank == 0 && attempting_ && !called_off) until = std::min(until, attempt_by_);
   const auto time = std::chrono::ceil<std::chrono::milliseconds>(until - now);
   return static_cast<int>(std::clamp<long long>(time.count(), 0, 1'000));
 }
@@ -184,7 +188,7 @@ void Session::Impl::on_lost(Line& line, const std::string& why) {
   line.stream.reset();
   line.outbox.clear();
   changed_.notify_all();
-  if (ending_ || called_off) return;
+  if (ending_ || over()) return;
   if (take_own_signal(own_signal_grace)) return;
   call_off(Cause::plain, fmt::format("{} was lost {}: {}", name_of(line.rank), where(), why), line.rank);
 }
@@ -206,7 +210,7 @@ void Session::Impl::on_frame(Line& line, Frame frame) {
       const auto cause = static_cast<Cause>(fields.u8());
       const std::string sentence = text::printable(fields.text(max_sentence_bytes));
       fields.end();
-      if (ending_ || called_off || (cause == Cause::interrupted && take_own_signal(own_signal_grace))) return;
+      if (ending_ || over() || (cause == Cause::interrupted && take_own_signal(own_signal_grace))) return;
       call_off(cause, sentence, line.rank);
       return;
     }
@@ -222,19 +226,25 @@ void Session::Impl::on_frame(Line& line, Frame frame) {
 
 void Session::Impl::on_message(Line& line, std::string message) {
   FieldReader fields(message);
+  const auto kind = static_cast<Kind>(fields.u8());
+  const std::uint64_t step = fields.u64();
+  // What a rank said in an attempt that failed, before it heard of that, is of no use any more.
+  const bool of_attempt = kind == Kind::attempt;
   if (rank != 0) {
-    const auto kind = static_cast<Kind>(fields.u8());
-    if (fields.u64() != steps_done_ + 1 || result_) throw ProtocolError("sent a message out of turn");
+    if (!of_attempt && !attempt_failed_ && (step != steps_done_ + 1 || result_)) {
+      throw ProtocolError("sent a message out of turn");
+    }
     result_ = std::move(message);
     if (kind == Kind::closing) ending_ = true;
   } else {
     Contribution contribution;
-    contribution.kind = static_cast<Kind>(fields.u8());
-    const std::uint64_t step = fields.u64();
+    contribution.kind = kind;
     contribution.root = static_cast<int>(fields.u32());
     contribution.bytes = std::string(fields.rest());
     auto& slot = contributions_[static_cast<std::size_t>(line.rank)];
-    if (step != steps_done_ + 1 || slot) throw ProtocolError("sent a message out of turn");
+    if (!of_attempt && !attempt_failed_ && (step != steps_done_ + 1 || slot)) {
+      throw ProtocolError("sent a message out of turn");
+    }
     slot = std::move(contribution);
   }
   changed_.notify_all();
@@ -248,7 +258,7 @@ void Session::Impl::on_overdue(std::string_view body) {
   fields.end();
   if (step != steps_done_ + 1) return;
   const std::string sentence = unanswered(timeout, doing);
-  if (!sentence.empty()) call_off(Cause::plain, sentence, rank);
+  if (!sentence.empty()) call_off(cause_of_failure(), sentence, rank);
 }
 
 }  // namespace rocekit::session

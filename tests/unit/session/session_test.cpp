@@ -231,6 +231,76 @@ TEST(Session, RanksAtDifferentStepsAreTold) {
   EXPECT_THAT(of_rank(run.lines(), 1), HasSubstr(") is at another step than rank 0 ("));
 }
 
+/// What an attempt came to on this rank.
+std::string attempt(Session& session, const std::function<void()>& work, milliseconds limit = milliseconds(10'000)) {
+  session.begin_attempt("the part", limit);
+  std::string error;
+  try {
+    work();
+  } catch (const std::exception& failure) {
+    error = failure.what();
+  }
+  return session.end_attempt(error, milliseconds(5'000));
+}
+
+TEST(Session, AnAttemptThatOneRankFailsEndsTheWaitsOfAllAndTheRunGoesOn) {
+  Process run = local_ranks(3, [](Session& session) {
+    std::string told;
+    for (const int failing : {2, 0}) {
+      told += attempt(session, [&] {
+        session.barrier("beginning");
+        if (session.rank() == failing) throw SessionError("no path\nleads there");
+        // One is in a step of the session, another among data.
+        if (session.rank() == 1) session.allgather(std::string(3'000'000, 'x'), "gathering");
+        while (!session.called_off()) std::this_thread::sleep_for(milliseconds(5));
+        session.throw_if_called_off();
+      });
+      session.throw_if_called_off();
+    }
+    told += attempt(session, [&] { session.barrier("again"); });
+    return session.allgather(told, "going on").at(0);
+  });
+  const auto lines = run.lines();
+  for (int rank = 0; rank < 3; ++rank) {
+    EXPECT_THAT(of_rank(lines, rank), AllOf(StartsWith("rank 2 ("), HasSubstr("): no path\\nleads thererank 0 ("),
+                                            EndsWith("): no path\\nleads there")));
+  }
+  EXPECT_EQ(run.exit_code(), 0);
+}
+
+TEST(Session, AnAttemptEndsAtItsLimitOrWhenARankDoesNotAnswer) {
+  Process run = local_ranks(2, [](Session& session) {
+    const auto wait = [&] {
+      while (!session.called_off()) std::this_thread::sleep_for(milliseconds(5));
+    };
+    const std::string limit = attempt(session, wait, milliseconds(150));
+    const std::string silence = attempt(session, [&] {
+      if (session.rank() == 1) return wait();
+      session.barrier("meeting", milliseconds(100));
+    });
+    session.barrier("going on");
+    return limit + "; " + silence;
+  });
+  const auto lines = run.lines();
+  for (int rank = 0; rank < 2; ++rank) {
+    EXPECT_THAT(of_rank(lines, rank), AllOf(StartsWith("the part did not end within 150 ms; rank 1 ("),
+                                            EndsWith(") did not answer within 100 ms while meeting")));
+  }
+}
+
+TEST(Session, ARankThatIsLostInAnAttemptEndsTheRun) {
+  Process run = local_ranks(3, [](Session& session) {
+    return attempt(session, [&] {
+      session.barrier("meeting");
+      if (session.rank() == 1) ::raise(SIGKILL);
+      if (session.rank() == 2) throw SessionError("own trouble");
+      session.barrier("waiting");
+    });
+  });
+  EXPECT_THAT(of_rank(run.lines(), 0), AllOf(StartsWith("error: rank 1 ("), EndsWith("killed by SIGKILL")));
+  EXPECT_EQ(run.exit_code(), 3);
+}
+
 TEST(Session, CloseWaitsForAllRanks) {
   Process run([](const Process::Say& say) {
     DoorOptions options;
