@@ -41,8 +41,6 @@ if(NOT IBVERBS_INCLUDE_DIR)
 endif()
 
 pkg_check_modules(HWLOC QUIET IMPORTED_TARGET hwloc>=2.4)
-find_path(CUDA_INCLUDE_DIR cuda.h PATHS /usr/local/cuda/include)
-find_path(NCCL_INCLUDE_DIR nccl.h PATHS /usr/local/cuda/include)
 find_package(MPI QUIET COMPONENTS CXX)
 if(ROCEKIT_TESTS)
   find_package(GTest QUIET)

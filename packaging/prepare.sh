@@ -5,7 +5,7 @@
 BUILD_PACKAGES=(g++ cmake ninja-build pkg-config git python3 libfmt-dev libcli11-dev nlohmann-json3-dev libnl-3-dev
                 libnl-route-3-dev libibverbs-dev ibverbs-providers libhwloc-dev libssl-dev libopenmpi-dev)
 # What the checks need on top.
-CHECK_PACKAGES=(libgtest-dev libgmock-dev libbenchmark-dev clang libclang-rt-dev clang-format cppcheck shellcheck python3-jsonschema ccache)
+CHECK_PACKAGES=(libgtest-dev libgmock-dev libbenchmark-dev clang libclang-rt-dev clang-format cppcheck shellcheck python3-jsonschema python3-yaml ccache)
 # The unit tests look at real netdevs and at RDMA tools' output.
 TEST_PACKAGES=(rdma-core iproute2 ethtool)
 

@@ -83,6 +83,13 @@ Program program_of(const traffic::Operation& planned, std::optional<traffic::Pat
   Action& action = program.actions.emplace_back();
   action.group = operation.group;
   action.launch = std::move(launch.calls);
+  if (operation.kind == traffic::OpKind::broadcast && group_ranks > 1) {
+    // A root waits for nobody and would run ahead: the last rank answers with a broadcast of its own.
+    Action answer = action;
+    for (Call& call : answer.launch) call.from = call.from == group_ranks - 1 ? 0 : group_ranks - 1;
+    program.actions.push_back(std::move(answer));
+    program.divisor = 2;
+  }
   return program;
 }
 

@@ -36,7 +36,8 @@ struct Program {
   std::string name;              ///< "all-reduce 4 KiB", "tp2 decode step"
   std::vector<Action> actions;   ///< in the order in which they are issued
   std::uint64_t size_bytes = 0;  ///< of a single operation, as nccl-tests counts it; of a step: 0
-  /// Timed runs contain this many of what is reported: 2 for a ping-pong, whose latency is half a round trip.
+  /// Timed runs contain this many of what is reported: 2 for a ping-pong, whose latency is half a round trip, and for a
+  /// broadcast by itself, which the last rank answers with another.
   int divisor = 1;
   /// Largest of any rank: what the device's buffers must hold. Calls of one launch lie side by side in them; launches
   /// use the same memory one after the other.

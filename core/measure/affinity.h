@@ -24,6 +24,22 @@ int pin_this_thread(int cpu);
 /// As pin_this_thread, to any of `cpus`.
 int pin_this_thread(std::span<const int> cpus);
 
+/// While it lives, this thread runs on one CPU; afterwards on `before` again.
+class Pinned {
+ public:
+  /// `cpu` -1: stays where it is. `before` must outlive this.
+  Pinned(int cpu, const std::vector<int>& before) : before_(before), pinned_(cpu >= 0 && pin_this_thread(cpu) == 0) {}
+  ~Pinned() {
+    if (pinned_) pin_this_thread(before_);
+  }
+  Pinned(const Pinned&) = delete;
+  Pinned& operator=(const Pinned&) = delete;
+
+ private:
+  const std::vector<int>& before_;
+  bool pinned_;
+};
+
 /// "0-3,8" as the kernel prints CPU lists (an end of line is fine): ascending, each once. nullopt when it is none;
 /// numbers above 65535 are none either.
 std::optional<std::vector<int>> parse_cpulist(std::string_view text);

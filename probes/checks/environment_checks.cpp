@@ -12,7 +12,8 @@ constexpr Check checks[] = {
      "without RDMA, or comes with a container image.",
      "A value of NCCL_IB_DISABLE other than 0, from the environment or one of NCCL's conf files, is critical; warning "
      "when an external network plugin that ignores it carries the traffic.",
-     "unset NCCL_IB_DISABLE, or start the container without -e NCCL_IB_DISABLE.", false, check_ib_disabled, Scope::settings},
+     "unset NCCL_IB_DISABLE, or start the container without -e NCCL_IB_DISABLE.", false, check_ib_disabled,
+     Scope::settings},
     {"ROCE-ENV-002", "NCCL_IB_HCA names a device or port that is absent or down",
      "NCCL_IB_HCA lists the RDMA devices that NCCL may use. Names that are not on this node are ignored without a "
      "word; when none is left, NCCL uses TCP sockets. Device names differ between machines (rocep1s0f0, mlx5_0).",
@@ -27,7 +28,8 @@ constexpr Check checks[] = {
      "devices that were not meant, or excludes them with ^.",
      "An entry that is the full name of one device and the beginning of another's, which the list does not name, is a "
      "warning. A prefix that is no device's full name (mlx5) is taken as meant.",
-     "Make the list exact with a leading =, in quotes: export NCCL_IB_HCA='=mlx5_1'.", false, check_hca_prefixes, Scope::settings},
+     "Make the list exact with a leading =, in quotes: export NCCL_IB_HCA='=mlx5_1'.", false, check_hca_prefixes,
+     Scope::settings},
     {"ROCE-ENV-004", "Usable devices left out of NCCL_IB_HCA",
      "On GB10 one physical port is two RDMA devices (twins), each behind its own PCIe link of about half the port's "
      "rate. With one of them listed NCCL uses half of the port: 12.8 in place of 20.9 GB/s of bus bandwidth were "

@@ -17,28 +17,7 @@ using std::chrono::milliseconds;
 using std::chrono::nanoseconds;
 using std::chrono::steady_clock;
 
-/// The kernel reads a device's hw_counters anew only when its last reading is older than a lifespan of 10 ms
-/// (include/rdma/ib_verbs.h, RDMA_HW_STATS_DEFAULT_LIFESPAN) and up to two ticks. Until then a block's packets are not
-/// there, and would be credited to the next one.
-constexpr milliseconds counter_lifespan{30};
-constexpr milliseconds counter_pause{2};
 constexpr milliseconds gather_timeout{30'000};
-
-/// While it lives, this thread runs on one CPU.
-class Pinned {
- public:
-  Pinned(int cpu, const std::vector<int>& before)
-      : before_(before), pinned_(cpu >= 0 && measure::pin_this_thread(cpu) == 0) {}
-  ~Pinned() {
-    if (pinned_) measure::pin_this_thread(before_);
-  }
-  Pinned(const Pinned&) = delete;
-  Pinned& operator=(const Pinned&) = delete;
-
- private:
-  const std::vector<int>& before_;
-  bool pinned_;
-};
 
 std::string sentence_of(const collectives::BlockRecord& record) {
   if (record.wrong_calls == 0) return {};
@@ -103,7 +82,7 @@ BlockNote Blocks::run_block(const Order& order) {
   block.verify = order.verify;
   block.seed = order.seed;
   const Wait wait{Deadline::after(nanoseconds(order.patience_ns)), &session_.called_off()};
-  const Pinned pinned(side.cpu, all_cpus_);
+  const measure::Pinned pinned(side.cpu, all_cpus_);
   const auto began = steady_clock::now();
   const collectives::BlockRecord record = side.side->run(block, wait);
   BlockNote note;
@@ -124,13 +103,10 @@ BlockNote Blocks::run_block(const Order& order) {
 
 void Blocks::count(LiveSide& side, const pingpong::Counters::Values& before) {
   pingpong::Counters::Values after;
-  counters_.read(after);
-  if (side.plan.transport == "rdma" && counters_.has_ports()) {
-    const auto began = steady_clock::now();
-    while (!counters_.ports_moved(before, after) && steady_clock::now() - began < counter_lifespan) {
-      std::this_thread::sleep_for(counter_pause);
-      counters_.read(after);
-    }
+  if (side.plan.transport == "rdma") {
+    counters_.read_settled(before, after);
+  } else {
+    counters_.read(after);
   }
   pingpong::add_growth(before, after, side.growth);
 }

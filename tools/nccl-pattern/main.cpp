@@ -8,6 +8,7 @@
 #include "collectives/mpi/mpi_process.h"
 #include "core/cli/door_options.h"
 #include "core/cli/main_program.h"
+#include "core/cli/progress.h"
 #include "core/cli/session_program.h"
 #include "core/error.h"
 #include "core/exit_code.h"
@@ -26,7 +27,6 @@
 #include "tools/nccl-pattern/plan.h"
 #include "tools/nccl-pattern/run.h"
 #include "tools/nccl-pattern/text_report.h"
-#include "tools/roce-pingpong/progress.h"
 
 namespace rocekit::pattern {
 namespace {
@@ -134,7 +134,7 @@ ExitCode measure(session::Session& session, const Options& options, session::Doo
                  const std::optional<Plan>& planned) {
   const std::string started_at = text::utc(std::chrono::system_clock::now());
   if (door == session::Door::launched) require_same_options(session, options);
-  pingpong::Progress progress(!options.quiet && session.rank() == 0);
+  cli::Progress progress(!options.quiet && session.rank() == 0);
   RunOptions request;
   request.may_widen_affinity = door == session::Door::launched;
   request.plan.options = options;

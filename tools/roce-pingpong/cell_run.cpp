@@ -32,27 +32,6 @@ constexpr int first_window = 4;
 /// How much longer than expected a block may take (retransmissions, another load) before it counts as stuck.
 constexpr int patience = 5;
 constexpr milliseconds least_patience{10'000};
-/// The kernel reads a device's hw_counters anew only when its last reading is older than a lifespan of 10 ms
-/// (include/rdma/ib_verbs.h, RDMA_HW_STATS_DEFAULT_LIFESPAN) and up to two ticks. Until then a block's packets are not
-/// there, and would be credited to the next one.
-constexpr milliseconds counter_lifespan{30};
-constexpr milliseconds counter_pause{2};
-
-/// While it lives, this thread runs on one CPU.
-class Pinned {
- public:
-  Pinned(int cpu, const std::vector<int>& before)
-      : before_(before), pinned_(cpu >= 0 && measure::pin_this_thread(cpu) == 0) {}
-  ~Pinned() {
-    if (pinned_) measure::pin_this_thread(before_);
-  }
-  Pinned(const Pinned&) = delete;
-  Pinned& operator=(const Pinned&) = delete;
-
- private:
-  const std::vector<int>& before_;
-  bool pinned_;
-};
 
 double median_of(std::vector<double> values) {
   if (values.empty()) return 0;
@@ -126,14 +105,10 @@ void CellRun::block(const Seat& seat, std::size_t slot, const Amount& amount, bo
   meet("", allowed);
   if (!counted) return;
   Counters::Values after;
-  counters_.read(after);
-  if (series->transport != Transport::tcp && counters_.has_ports()) {
-    const auto began = steady_clock::now();
-    while (!counters_.ports_moved(before, after) && steady_clock::now() - began < counter_lifespan) {
-      std::this_thread::sleep_for(counter_pause);
-      counters_.read(after);
-    }
-    waited_for_counters_ += steady_clock::now() - began;
+  if (series->transport == Transport::tcp) {
+    counters_.read(after);
+  } else {
+    waited_for_counters_ += counters_.read_settled(before, after);
   }
   add_growth(before, after, series->growth);
 }
@@ -141,7 +116,7 @@ void CellRun::block(const Seat& seat, std::size_t slot, const Amount& amount, bo
 void CellRun::latency_block(const Seat& seat, Series& series, const Amount& amount, const Wait& wait, bool counted) {
   verbs::Endpoint& end = *series.ends.front();
   measure::Samples samples(seat.is_a ? amount.iterations : 1);
-  const Pinned pinned(series.cpus.front(), seat.all_cpus);
+  const measure::Pinned pinned(series.cpus.front(), seat.all_cpus);
   end.begin_latency(series.shape, seat.is_a, wait);
   meet("", nanoseconds(0));
   verbs::run_latency_block(end, series.shape, seat.is_a, amount.iterations, clock_, samples);

@@ -6,10 +6,14 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <thread>
 #include <utility>
 
 namespace rocekit::pingpong {
 namespace {
+
+constexpr std::chrono::milliseconds lifespan{30};
+constexpr std::chrono::milliseconds pause{2};
 
 constexpr const char* bytes = "bytes";
 constexpr const char* packets = "packets";
@@ -109,6 +113,16 @@ void Counters::read(Values& values) const {
     if (length > 0) std::from_chars(text.data(), text.data() + length, value);
     values[i] = value * sources_[i].scale;
   }
+}
+
+std::chrono::nanoseconds Counters::read_settled(const Values& before, Values& after) const {
+  const auto began = std::chrono::steady_clock::now();
+  read(after);
+  while (has_ports_ && !ports_moved(before, after) && std::chrono::steady_clock::now() - began < lifespan) {
+    std::this_thread::sleep_for(pause);
+    read(after);
+  }
+  return std::chrono::steady_clock::now() - began;
 }
 
 std::vector<CounterDelta> Counters::deltas(const Values& growth, const std::string& host) const {

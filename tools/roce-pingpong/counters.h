@@ -1,6 +1,7 @@
 // Counters of devices and netdevs around a series: what carried its bytes.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <string>
@@ -28,6 +29,12 @@ class Counters {
   bool has_ports() const { return has_ports_; }
   /// A counter of an RDMA port differs between two readings.
   bool ports_moved(const Values& before, const Values& after) const;
+
+  /// Reads after a block that RDMA ports carried: the kernel reads a device's hw_counters anew only when its last
+  /// reading is older than a lifespan of 10 ms (include/rdma/ib_verbs.h, RDMA_HW_STATS_DEFAULT_LIFESPAN) and up to two
+  /// ticks. Until then the block's packets are not there, and would be credited to the next one: waits for them, 30 ms
+  /// at most. Returns how long it waited.
+  std::chrono::nanoseconds read_settled(const Values& before, Values& after) const;
 
   /// What grew, by `growth` (sums of differences of readings, in the order of read()).
   std::vector<CounterDelta> deltas(const Values& growth, const std::string& host) const;

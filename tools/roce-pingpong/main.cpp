@@ -6,6 +6,7 @@
 
 #include "core/cli/door_options.h"
 #include "core/cli/main_program.h"
+#include "core/cli/progress.h"
 #include "core/cli/session_program.h"
 #include "core/error.h"
 #include "core/exit_code.h"
@@ -20,7 +21,6 @@
 #include "tools/roce-pingpong/histogram_file.h"
 #include "tools/roce-pingpong/json_report.h"
 #include "tools/roce-pingpong/options.h"
-#include "tools/roce-pingpong/progress.h"
 #include "tools/roce-pingpong/run.h"
 #include "tools/roce-pingpong/text_report.h"
 
@@ -30,20 +30,9 @@ namespace {
 constexpr const char* tool = "roce-pingpong";
 
 /// A file that cannot be written is told before the measurement, not after it.
-void require_folders(const Options& options) {
+void require_writable(const Options& options) {
   for (const auto& name : {options.json, options.csv, options.histogram}) {
-    if (!name || *name == "-") continue;
-    const std::filesystem::path path = *name;
-    std::error_code error;
-    if (std::filesystem::is_directory(path, error))
-      throw InputError(fmt::format("cannot write {}: it is a directory", *name));
-    const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
-    if (!std::filesystem::is_directory(folder, error)) {
-      throw InputError(fmt::format("cannot write {}: there is no directory {}", *name, folder.string()));
-    }
-    if (::access(folder.c_str(), W_OK) != 0 && ::access(path.c_str(), W_OK) != 0) {
-      throw InputError(fmt::format("cannot write {}: {} is not writable", *name, folder.string()));
-    }
+    if (name) io::require_writable(*name);
   }
 }
 
@@ -66,12 +55,12 @@ void write(const Options& options, const Report& report) {
 /// Measures, and on rank 0 judges and writes.
 ExitCode measure(session::Session& session, const Options& options, session::Door door) {
   const std::string started_at = text::utc(std::chrono::system_clock::now());
-  Progress progress(!options.quiet && session.rank() == 0);
+  cli::Progress progress(!options.quiet && session.rank() == 0);
   RunOptions request;
   request.settings = options.settings;
   request.may_widen_affinity = door == session::Door::launched;
   request.progress = [&](double share, const std::string& what) { progress.show(share, what); };
-  if (session.rank() == 0) require_folders(options);
+  if (session.rank() == 0) require_writable(options);
   Report report = run(session, request);
   progress.clear();
   if (session.rank() != 0) return ExitCode::ready;
@@ -102,7 +91,7 @@ int run_with(int argc, const char* const* argv) {
   if (door == session::Door::none) {
     return cli::say(tool, cli::no_door(tool));
   }
-  if (door != session::Door::launched && door != session::Door::join) require_folders(options);
+  if (door != session::Door::launched && door != session::Door::join) require_writable(options);
   return run_session(options, door);
 }
 

@@ -9,9 +9,9 @@
 #include "core/dynlib/ibverbs.h"
 #include "probes/facts/file_tree.h"
 #include "probes/facts/kernel/ask.h"
-#include "probes/facts/readers/library_version.h"
 #include "probes/facts/kernel/quiet_stderr.h"
 #include "probes/facts/kernel/uverbs.h"
+#include "probes/facts/readers/library_version.h"
 
 namespace rocekit::facts::kernel {
 namespace {

@@ -108,6 +108,10 @@ TEST(OperationProgram, EveryPatternHasItsFormDivisorAndName) {
   EXPECT_EQ(program(Pattern::ping_pong).actions[0].launch[0].form, SendRecvForm::ping_pong);
   EXPECT_EQ(program(Pattern::ring, 4).actions[0].launch[0].form, SendRecvForm::ring);
   EXPECT_EQ(program(Pattern::ring, 4).divisor, 1);
+  // Without an answer the root would run ahead of the others.
+  EXPECT_EQ(program(Pattern::broadcast, 3).divisor, 2);
+  EXPECT_EQ(program(Pattern::broadcast, 3).actions[0].launch[0].from, 0);
+  EXPECT_EQ(program(Pattern::broadcast, 3).actions[1].launch[0].from, 2);
   EXPECT_EQ(program(Pattern::bidirectional).actions[0].launch[0].form, SendRecvForm::bidirectional);
   const Program skewed = program(Pattern::all_to_all_v, 3);
   EXPECT_EQ(skewed.actions[0].launch[0].type, traffic::DataType::bytes);

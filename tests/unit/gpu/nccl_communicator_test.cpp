@@ -30,6 +30,7 @@ class FakeGpu final : public GpuDevice {
     return [] {};
   }
   bool idle() const override { return idle_; }
+  void allocate_with(std::function<void*(std::size_t)>, std::function<void(void*)>) override {}
   std::vector<std::string> notes() const override { return {}; }
   std::string description() const override { return "GPU 0"; }
   std::uint64_t default_memory_cap() const override { return 0; }

@@ -15,10 +15,10 @@
 
 #include "probes/facts/kernel/ethtool_ioctl.h"
 #include "probes/facts/kernel/ethtool_netlink.h"
-#include "probes/facts/readers/library_version.h"
 #include "probes/facts/kernel/netlink.h"
 #include "probes/facts/kernel/quiet_stderr.h"
 #include "probes/facts/kernel/uverbs.h"
+#include "probes/facts/readers/library_version.h"
 
 namespace rocekit::facts::kernel {
 namespace {

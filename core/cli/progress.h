@@ -3,7 +3,7 @@
 
 #include <string>
 
-namespace rocekit::pingpong {
+namespace rocekit::cli {
 
 class Progress {
  public:
@@ -24,4 +24,4 @@ class Progress {
   std::string last_what_;
 };
 
-}  // namespace rocekit::pingpong
+}  // namespace rocekit::cli

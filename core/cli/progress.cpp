@@ -1,4 +1,4 @@
-#include "tools/roce-pingpong/progress.h"
+#include "core/cli/progress.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -12,7 +12,7 @@
 #include "core/text/table.h"
 #include "core/text/utf8.h"
 
-namespace rocekit::pingpong {
+namespace rocekit::cli {
 
 Progress::Progress(bool wanted) {
   const char* term = std::getenv("TERM");
@@ -44,4 +44,4 @@ void Progress::clear() {
   drawn_ = false;
 }
 
-}  // namespace rocekit::pingpong
+}  // namespace rocekit::cli
