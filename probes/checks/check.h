@@ -72,8 +72,7 @@ struct Check {
   std::string_view judged;   ///< which values are compared with what, and when it is warning or critical
   std::string_view remedy;   ///< what to do in general, with example commands (findings carry the exact ones)
   bool essential;            ///< see Finding::essential
-  /// Null: needs two ends and traffic, so roce-pingpong or nccl-pattern judges it (measured_checks.h); roce-probe
-  /// explains it only.
+  /// Null: needs two ends or traffic, so another tool judges it (measured_checks.h); roce-probe explains it only.
   void (*run)(const NodeView& view, Verdicts& verdicts);
   Scope scope = Scope::node;
 };

@@ -4,58 +4,6 @@ namespace rocekit::checks {
 namespace {
 
 constexpr Check checks[] = {
-    {"ROCE-PAIR-001", "No subnet in common between two nodes",
-     "RoCE v2 packets find their way by IP address. Two ports can talk when their addresses lie in one subnet, or when "
-     "a "
-     "route leads from one to the other; a rail whose ends share none carries nothing, and NCCL then uses the other "
-     "rails "
-     "or falls back to sockets.",
-     "Each ACTIVE RDMA port of a rank needs a port of the other rank in its IPv4 subnet. Critical when no port of the "
-     "two "
-     "has one, so that nothing can go over RDMA; warning when other rails have.",
-     "Give both ends of each rail an address in one subnet, each rail its own subnet:\n"
-     "  sudo ip addr add 192.168.100.10/24 dev enp1s0f0np0    # first node\n"
-     "  sudo ip addr add 192.168.100.11/24 dev enp1s0f0np0    # second node\n"
-     "and keep them in netplan. To see what is there: roce-probe on both nodes.",
-     true, nullptr},
-    {"ROCE-PAIR-002", "MTU differs between the two ends",
-     "Both ends of a connection use the smaller path MTU, so one node that was left at MTU 1500 sets 1024 bytes for "
-     "both: "
-     "each byte then costs four times the headers. Frames larger than the receiver's MTU are dropped without a "
-     "message, "
-     "which TCP notices as stalls.",
-     "Warning when the path MTU that the two RDMA ports allow, or the MTU of the two netdevs, differs.",
-     "Set the same MTU on both ends, and keep it in netplan:\n"
-     "  sudo ip link set dev enp1s0f0np0 mtu 9000\n"
-     "Proof that 9000 passes: a ping of 8972 bytes that must not be fragmented.\n"
-     "  ping -M do -s 8972 -c 3 192.168.100.11\n"
-     "roce-probe tells whether the setting survives a restart (ROCE-CFG-001).",
-     false, nullptr},
-    {"ROCE-PAIR-003", "The other end of a rail does not answer",
-     "The addresses fit, and yet no packet arrives: the cable leads to another port than the addresses say (rails "
-     "cabled "
-     "crosswise), two interfaces of one node lie in one subnet so that the answer leaves through the wrong one, a "
-     "firewall or a VLAN drops UDP port 4791, or the node is not up.",
-     "No finding of a report: with exit code 3 roce-pingpong ends when the kernel cannot resolve the other end's "
-     "address "
-     "(ibv_modify_qp to RTR: ETIMEDOUT), when the first message of a connection is never acknowledged "
-     "(completion error 12), or when a TCP connection along the rail is not accepted.",
-     "From each interface on its own, on both nodes:\n"
-     "  ping -I enp1s0f0np0 -c 3 192.168.100.11\n"
-     "  ip neigh show dev enp1s0f0np0\n"
-     "When an interface reaches the other's twin instead, swap the cables or the addresses. roce-probe names "
-     "interfaces "
-     "that share a subnet (ROCE-NET-002).",
-     true, nullptr},
-    {"ROCE-PAIR-004", "Link rate differs between the two ends",
-     "The slower link decides. On a direct cable both ends must have negotiated the same rate; through a switch one "
-     "node "
-     "on a slower port slows every exchange with it.",
-     "Warning when the link rates of the two ends of a path are known and differ.",
-     "Compare what the ports of both nodes offer and accept:\n"
-     "  ethtool enp1s0f0np0\n"
-     "roce-probe on the slower node judges link and cable (ROCE-LNK-003, ROCE-LNK-004).",
-     false, nullptr},
     {"ROCE-PERF-001", "Rail far below its bound with clean counters",
      "The link reports its full rate, nothing is lost, and the rail carries a fraction. On GB10 nodes this is a known "
      "state: the link says 200 Gb/s and RDMA and TCP alike deliver 8 to 25 Gb/s, about 13 as a rule, after the adapter "
@@ -213,7 +161,8 @@ constexpr Check checks[] = {
      "backend: from 1 MiB on).",
      "  roce-probe --check ENV,LNK,GID # NCCL_IB_HCA, links and addresses of each rail\n"
      "  unset NCCL_IB_HCA              # or name all: NCCL_IB_HCA==rocep1s0f0,roceP2p1s0f0\n"
-     "  roce-pingpong --rails all      # whether the idle rail works",
+     "  roce-pingpong --rails all      # whether the idle rail works\n"
+     "Then measure again.",
      false, nullptr},
     {"ROCE-PERF-013", "A collective gave wrong results",
      "Ranks handed in known numbers, and what came out is not their sum, or not the data of the rank that it should "
@@ -225,7 +174,8 @@ constexpr Check checks[] = {
      "Look for the layer: the same pattern over the other transport, with the other backend (--backend host), with "
      "another libnccl (--nccl-lib PATH). Damage on every transport: memory or GPU.\n"
      "  sudo dmesg | grep -iE 'xid|aer|pcie|mce|iommu'\n"
-     "  NCCL_PROTO=Simple ...          # LL and LL128 rely on the order of stores; GPUDirect without it damages data",
+     "  NCCL_PROTO=Simple ...          # LL and LL128 rely on the order of stores; GPUDirect without it damages data\n"
+     "Do not serve until it is found.",
      true, nullptr},
     {"ROCE-PERF-014", "Times of the collectives are unsteady",
      "Every layer of a model waits for its collective, so a step pays for the slow ones: when one in a hundred takes "

@@ -1,5 +1,5 @@
-// Checks that roce-pingpong and nccl-pattern judge: they need two ends and traffic. roce-probe explains them and does
-// not run them.
+// Checks that need several nodes or traffic: roce-pingpong, nccl-pattern and roce-preflight judge them. roce-probe
+// explains them and does not run them; Check::run of each is null.
 #pragma once
 
 #include <span>
@@ -8,7 +8,7 @@
 
 namespace rocekit::checks {
 
-/// ROCE-PAIR and ROCE-PERF; Check::run of each is null.
-std::span<const Check> measured_checks();
+std::span<const Check> pair_checks();      ///< ROCE-PAIR: what does not fit between nodes
+std::span<const Check> measured_checks();  ///< ROCE-PERF: what traffic shows
 
 }  // namespace rocekit::checks

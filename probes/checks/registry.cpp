@@ -9,9 +9,9 @@ namespace {
 
 std::vector<Check> join_areas() {
   std::vector<Check> joined;
-  for (const std::span<const Check> area :
-       {device_checks(), link_checks(), mtu_checks(), gid_checks(), pci_checks(), access_checks(), network_checks(),
-        environment_checks(), serving_checks(), counter_checks(), persistence_checks(), measured_checks()}) {
+  for (const std::span<const Check> area : {device_checks(), link_checks(), mtu_checks(), gid_checks(), pci_checks(),
+                                            access_checks(), network_checks(), environment_checks(), serving_checks(),
+                                            counter_checks(), persistence_checks(), pair_checks(), measured_checks()}) {
     const auto begin = joined.insert(joined.end(), area.begin(), area.end());
     std::sort(begin, joined.end(), [](const Check& a, const Check& b) { return a.id < b.id; });
   }

@@ -50,8 +50,9 @@ std::string markdown(std::string_view block) {
 
 const char* on_unknown(const checks::Check& check) {
   if (check.run == nullptr) {
-    return "Judged by roce-pingpong and nccl-pattern, which measure between nodes; roce-probe reads one node and "
-           "leaves it out.";
+    return "Judged by roce-pingpong, nccl-pattern and roce-preflight, which look at several nodes; roce-probe reads "
+           "one "
+           "node and leaves it out.";
   }
   return check.essential ? "When its values cannot be read, the verdict is unknown: nobody should serve on a guess."
                          : "When its values cannot be read, it says so and the verdict is left to the other checks.";
@@ -73,10 +74,9 @@ std::string explain_text(const checks::Check& check, const text::Style& style, i
 
 std::vector<Page> check_pages() {
   std::string index =
-      "# Checks of roce-probe, roce-pingpong and nccl-pattern\n\nROCE-PAIR and ROCE-PERF are judged by roce-pingpong "
-      "and "
-      "nccl-pattern, all others by "
-      "roce-probe. One page a check, written from the checks themselves by `cmake --build build --target "
+      "# Checks of rocekit\n\nROCE-PAIR and ROCE-PERF are judged by roce-pingpong, nccl-pattern and roce-preflight, "
+      "all others by roce-probe and roce-preflight. One page a check, written from the checks themselves by `cmake "
+      "--build build --target "
       "docs-checks`. In a terminal: `roce-probe explain ID`.\n\n| check | fault |\n|---|---|\n";
   std::vector<Page> pages(1);
   for (const checks::Check& check : checks::all_checks()) {
