@@ -29,4 +29,11 @@ bool is_asked_variable(std::string_view name) {
   return std::find(search_names.begin(), search_names.end(), name) != search_names.end() || is_transport_variable(name);
 }
 
+bool is_setting_of_one_node(std::string_view name) {
+  constexpr std::array<std::string_view, 10> own{
+      "VLLM_HOST_IP", "HOST_IP",         "MASTER_ADDR",       "NCCL_COMM_ID",        "NCCL_HOSTID",
+      "NCCL_DEBUG",   "NCCL_DEBUG_FILE", "NCCL_DEBUG_SUBSYS", "NCCL_TOPO_DUMP_FILE", "NCCL_GRAPH_DUMP_FILE"};
+  return std::find(own.begin(), own.end(), name) != own.end();
+}
+
 }  // namespace rocekit::facts

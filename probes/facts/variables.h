@@ -14,4 +14,7 @@ bool is_transport_variable(std::string_view name);
 /// (getpwuid of the real user), so HOME in the answers is that directory where it is known.
 bool is_asked_variable(std::string_view name);
 
+/// Whether a setting names the node itself or only the amount of talk, so that nodes that are alike differ in it.
+bool is_setting_of_one_node(std::string_view name);
+
 }  // namespace rocekit::facts

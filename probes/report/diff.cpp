@@ -12,6 +12,7 @@
 
 #include "probes/derived/nccl_choice.h"
 #include "probes/facts/field_kind.h"
+#include "probes/facts/variables.h"
 
 namespace rocekit::report {
 namespace {
@@ -105,14 +106,6 @@ bool matches(const Rule& rule, std::string_view pattern) {
     return pattern.substr(0, rule.pattern.size() - 1) == rule.pattern.substr(0, rule.pattern.size() - 1);
   }
   return rule.pattern == pattern;
-}
-
-/// Variables that name the node itself or only the amount of talk.
-bool differs_by_nature(std::string_view setting) {
-  constexpr std::array own{
-      "VLLM_HOST_IP", "HOST_IP",         "MASTER_ADDR",       "NCCL_COMM_ID",        "NCCL_HOSTID",
-      "NCCL_DEBUG",   "NCCL_DEBUG_FILE", "NCCL_DEBUG_SUBSYS", "NCCL_TOPO_DUMP_FILE", "NCCL_GRAPH_DUMP_FILE"};
-  return std::find(own.begin(), own.end(), setting) != own.end();
 }
 
 struct Judgement {
@@ -369,7 +362,7 @@ Judgement weigh(const Leaf& leaf, bool unknown, bool pinned) {
   Judgement judgement = judgement_for(leaf.pattern);
   if (!leaf.setting.empty()) {
     const bool of_nccl = leaf.setting.rfind("NCCL_", 0) == 0;
-    if (differs_by_nature(leaf.setting)) {
+    if (facts::is_setting_of_one_node(leaf.setting)) {
       judgement = {Weight::expected, "", judgement.order};
     } else if (!of_nccl && judgement.weight == Weight::matters) {
       judgement = {Weight::noted, "", judgement.order};
