@@ -64,8 +64,9 @@ std::string explaining_check(const NodeView& view) {
   return "";
 }
 
-/// A fact that decides whether NCCL falls to sockets, and that could not be read; nullptr: there is none.
-const facts::Missing* undecided(const NodeView& view) {
+}  // namespace
+
+const facts::Missing* undecided_network(const NodeView& view) {
   const NodeFacts& node = view.node;
   if (view.nccl.socket_ifnames.empty()) return unread_bootstrap_addresses(view);
   const std::string why = explaining_check(view);
@@ -85,6 +86,8 @@ const facts::Missing* undecided(const NodeView& view) {
   }
   return nullptr;
 }
+
+namespace {
 
 std::string source_of(const std::string& check_id) { return fmt::format("roce-probe explain {}", check_id); }
 
@@ -142,7 +145,7 @@ void check_fallback(const NodeView& view, Verdicts& verdicts) {
                  evidence("devices", nccl.hcas, "predicted as NCCL chooses")});
     return;
   }
-  if (const facts::Missing* unread = undecided(view)) {
+  if (const facts::Missing* unread = undecided_network(view)) {
     verdicts.unknown("node", "whether NCCL can use RDMA here could not be read", *unread);
     return;
   }

@@ -11,4 +11,7 @@ void check_conf_files(const NodeView& view, Verdicts& verdicts);
 void check_net_name(const NodeView& view, Verdicts& verdicts);
 void check_nccl_rdma_core(const NodeView& view, Verdicts& verdicts);
 
+/// A fact that decides whether NCCL falls to sockets, and that could not be read; nullptr: there is none.
+const facts::Missing* undecided_network(const NodeView& view);
+
 }  // namespace rocekit::checks

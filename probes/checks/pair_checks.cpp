@@ -81,9 +81,10 @@ constexpr Check checks[] = {
      "Warning when the kernel's release series (6.17), the branch of the NVIDIA driver (580), the first number of "
      "rdma-core's version, or the version of the RDMA driver's module differs. Later numbers that differ are told and "
      "pass.",
-     "Update the nodes together, and restart them:\n"
+     "What each node has:\n"
      "  uname -r; modinfo -F version mlx5_core; cat /proc/driver/nvidia/version\n"
-     "  dpkg -l ibverbs-providers rdma-core",
+     "  dpkg -l ibverbs-providers rdma-core\n"
+     "Update the nodes together, and restart them.",
      false, nullptr},
     {"ROCE-PAIR-008", "rocekit's own version differs",
      "Both ends run the same measuring code only when they are the same version; rules and bounds change too.",
@@ -126,7 +127,8 @@ constexpr Check checks[] = {
      "no route leads from each to the other by that interface.",
      "Name the interface of one network on every node (the names may differ):\n"
      "  export NCCL_SOCKET_IFNAME==enp1s0f0np0\n"
-     "  export GLOO_SOCKET_IFNAME=enp1s0f0np0",
+     "  export GLOO_SOCKET_IFNAME=enp1s0f0np0\n"
+     "With podman and docker the same by -e; roce-probe env prints them for each node.",
      false, nullptr},
     {"ROCE-PAIR-013", "NCCL settings differ between nodes",
      "Protocol, algorithm, channels, buffer sizes and traffic class must be the same on all ranks. NCCL does not "
@@ -135,9 +137,9 @@ constexpr Check checks[] = {
      "names "
      "the node itself or only logging, devices and interfaces (ROCE-PAIR-011, -012), what decides the network "
      "(ROCE-PAIR-010) and the GID (ROCE-GID-002, ROCE-PAIR-009).",
-     "Start all ranks with the same settings: mpirun -x NAME hands one on, and conf files are read after the "
-     "environment:\n"
-     "  env | grep NCCL_; cat ~/.nccl.conf /etc/nccl.conf",
+     "What is set on each node:\n"
+     "  env | grep NCCL_; cat ~/.nccl.conf /etc/nccl.conf\n"
+     "Start all ranks with the same settings: mpirun -x NAME hands one on.",
      false, nullptr},
     {"ROCE-PAIR-014", "Rails cabled or addressed crosswise",
      "NCCL connects the first device of one node with the first of the other, the second with the second. When the "
@@ -147,7 +149,8 @@ constexpr Check checks[] = {
      "the same subnets in another order.",
      "Swap the addresses of the two rails on one node, or the cables where each rail has its own:\n"
      "  ip -br -4 address              # on both nodes\n"
-     "  ping -I enp1s0f0np0 -c 3 192.168.100.11",
+     "  ping -I enp1s0f0np0 -c 3 192.168.100.11\n"
+     "Keep the new addresses in netplan.",
      true, nullptr},
     {"ROCE-PAIR-015", "Several rails of two nodes share a subnet",
      "Each rail needs a subnet of its own. In a shared one the kernel chooses one interface for all of it, either "
@@ -156,7 +159,8 @@ constexpr Check checks[] = {
      "ROCE-NET-002.",
      "Give the second rail a subnet of its own, on all nodes:\n"
      "  sudo ip address del 192.168.100.12/24 dev enP2p1s0f0np0\n"
-     "  sudo ip address add 192.168.101.12/24 dev enP2p1s0f0np0",
+     "  sudo ip address add 192.168.101.12/24 dev enP2p1s0f0np0\n"
+     "Keep the new addresses in netplan.",
      false, nullptr},
     {"ROCE-PAIR-016", "PCIe paths of the two ends differ",
      "A rail carries what the narrower of its two adapters gets through PCIe. Nodes of one kind have the same width "
@@ -173,7 +177,8 @@ constexpr Check checks[] = {
      "Limit on locked memory (none with CAP_IPC_LOCK), and whether and in which kind of container: warning when they "
      "differ between nodes.",
      "Start all ranks the same way, with:\n"
-     "  --ulimit memlock=-1:-1 --device /dev/infiniband --network host",
+     "  --ulimit memlock=-1:-1 --device /dev/infiniband --network host\n"
+     "A process that serves already is looked at by roce-probe --pid PID.",
      false, nullptr},
     {"ROCE-PAIR-018", "Clock of a node far off",
      "Certificates and tokens are refused, Ray and etcd take a node for dead, and logs of the two nodes cannot be laid "
@@ -182,7 +187,8 @@ constexpr Check checks[] = {
      "with two nodes, off each other).",
      "On the node that is off:\n"
      "  timedatectl status\n"
-     "  sudo timedatectl set-ntp true",
+     "  sudo timedatectl set-ntp true\n"
+     "Without a way to a time server: chrony on one node, with the others as its clients.",
      false, nullptr},
 };
 

@@ -4,6 +4,7 @@
 #include <array>
 #include <set>
 
+#include "probes/checks/nccl_net_checks.h"
 #include "probes/checks/settings.h"
 #include "probes/derived/nccl_choice.h"
 #include "probes/facts/variables.h"
@@ -122,6 +123,7 @@ void compare_nccl_networks(const Nodes& nodes, Findings& out) {
   for (const NodeOfPair& node : nodes) {
     Value value{&node, node.name, node.nccl.net, {}, "predicted from this node's devices and settings", node.nccl.why};
     const Missing* unread = unread_settings(node);
+    if (unread == nullptr) unread = checks::undecided_network(view_of(node));
     if (unread != nullptr || node.nccl.net.empty() || node.nccl.net == "unknown") {
       value.is.reset();
       value.missing = unread != nullptr ? *unread : Missing{Why::not_read, node.nccl.why};
