@@ -87,7 +87,7 @@ class CommandLine(Case):
 
     def test_wrong_combinations_say_why(self):
         self.assert_sentence(pattern(), "--mode is missing")
-        self.assert_sentence(pattern("--mode", "tp2"), "needs --model")
+        self.assert_sentence(pattern("predict", "--mode", "tp2", "--tok-s", "5"), "needs --model")
         self.assert_sentence(pattern(*QWEN, "--tokens", "5"), "--phase prefill")
         self.assert_sentence(pattern(*QWEN, "--sizes", "8"), "--sizes does not go with --mode tp2")
         self.assert_sentence(pattern("--mode", "allreduce", "--model", "x"), "--model does not go with --mode allreduce")

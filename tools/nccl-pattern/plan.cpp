@@ -60,7 +60,10 @@ Plan make_plan(const Options& options) {
     }
     return plan;
   }
-  plan.model = read_model(options.model);
+  plan.model = options.model.empty() ? traffic::known_models().front() : read_model(options.model);
+  if (options.model.empty()) {
+    plan.model.notes.push_back(fmt::format("no --model was given: {} stands for yours", plan.model.name));
+  }
   traffic::StepRequest request = options.step;
   request.model = plan.model;
   if (options.histogram) {

@@ -92,6 +92,10 @@ class Builder {
         wire::decode<SideChoice>(session_.broadcast(choice, 0, "choosing what to compare", node_timeout));
     if (!leads()) setup_.ways = find_ways(setup_.nodes, setup_.groups, session_.rank(), wish);
     report_.notes = chosen.notes;
+    if (leads() && !report_.plan.steps.empty() && report_.plan.options.model.empty()) {
+      report_.notes.insert(report_.notes.begin(),
+                           fmt::format("no --model was given: {} stands for yours", report_.plan.model.name));
+    }
     report_.function_only = chosen.function_only;
     setup_.plans = chosen.sides;
     const int cpu = cpu_of_this_rank();
