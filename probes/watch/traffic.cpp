@@ -161,8 +161,9 @@ Rates rates_between(const Layout& layout, const Reading& before, const Reading& 
   const auto gbit_s = [&](double bytes) { return bytes * 8 / 1e9 / rates.seconds; };
   std::map<std::string, std::pair<double, double>> soft_bytes;  // by netdev: out, in
   for (const Port& port : layout.ports) {
-    const Counters& old_values = counters_of(before.ports, port.name());
-    const Counters& new_values = counters_of(after.ports, port.name());
+    const std::string name = port.name();
+    const Counters& old_values = counters_of(before.ports, name);
+    const Counters& new_values = counters_of(after.ports, name);
     Flow flow;
     flow.name = port.device;
     flow.netdev = port.netdev;
