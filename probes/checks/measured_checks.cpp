@@ -188,6 +188,23 @@ constexpr Check checks[] = {
      "  roce-pingpong -v                             # whether the wire alone is steady\n"
      "Look for other programs on cores, GPU and rails, for pauses and losses (ROCE-PERF-003), and for heat.",
      false, nullptr},
+    {"ROCE-PERF-015", "A limit of the command line is not met",
+     "roce-preflight was told what is needed at least: RDMA, both rails, a fraction of the bound, a latency. What was "
+     "measured is short of it.",
+     "Critical when --require, --min-fraction or --max-latency-us is not met by a rail that was measured. What could "
+     "not "
+     "be measured is ROCE-PERF-016.",
+     "Other findings of the same run often tell why. Then the wire in more detail, on both nodes:\n"
+     "  roce-pingpong -v",
+     true, nullptr},
+    {"ROCE-PERF-016", "A step of the run was not done",
+     "A check that could not run says nothing, and nothing is not a pass: roce-preflight does not call a cluster ready "
+     "on "
+     "the strength of what it did not look at.",
+     "Unknown when a step failed, when --budget left no time for it, or when there was nothing to do it with (all "
+     "ranks on "
+     "one node).",
+     "The finding's own words tell what was in the way. Where time was: a larger --budget.", true, nullptr},
 };
 
 }  // namespace

@@ -174,8 +174,8 @@ constexpr Check checks[] = {
     {"ROCE-PAIR-017", "Limits or container of the processes differ",
      "The rank with the lower limit on locked memory fails to register buffers while the others wait for it. And a "
      "node that was looked at from the host tells nothing of the container that serves there.",
-     "Limit on locked memory (none with CAP_IPC_LOCK), and whether and in which kind of container: warning when they "
-     "differ between nodes.",
+     "Limit on locked memory (none with CAP_IPC_LOCK; all from 1 GiB on count as one), and whether and in which kind "
+     "of container: warning when they differ between nodes.",
      "Start all ranks the same way, with:\n"
      "  --ulimit memlock=-1:-1 --device /dev/infiniband --network host\n"
      "A process that serves already is looked at by roce-probe --pid PID.",
@@ -189,6 +189,38 @@ constexpr Check checks[] = {
      "  timedatectl status\n"
      "  sudo timedatectl set-ntp true\n"
      "Without a way to a time server: chrony on one node, with the others as its clients.",
+     false, nullptr},
+    {"ROCE-PAIR-019", "Full-size packets do not pass between the ends",
+     "Both ends of a rail are set to one MTU, and a switch port, bridge, VLAN or tunnel between them carries less. "
+     "Small "
+     "packets pass, so ping and logins work; large ones vanish without a message, RDMA ends in retries and TCP stalls.",
+     "roce-preflight sends datagrams as large as the smaller MTU of the two ends, not to be fragmented, and the other "
+     "end "
+     "tells what arrived. Critical when small ones arrive and these do not; unknown when none do.",
+     "From each end, with the MTU less 28 bytes of headers:\n"
+     "  ping -M do -s 8972 -c 3 -I enp1s0f0np0 192.168.100.11\n"
+     "Raise the MTU of everything on the way, or lower that of both ends.",
+     false, nullptr},
+    {"ROCE-PAIR-020", "TCP does not get through on a rail",
+     "Datagrams arrive and TCP connections do not come about: a firewall lets some through. NCCL's bootstrap, its "
+     "sockets "
+     "and mpirun connect to ports that the kernel chooses, so opening single ports is not enough.",
+     "roce-preflight connects from each end of a rail to a port of the kernel's choice at the other. Critical when "
+     "that "
+     "fails and datagrams arrive; where nothing arrives it is ROCE-PAIR-003.",
+     "See what filters on the receiving node, and let the rail's subnet in:\n"
+     "  sudo nft list ruleset\n"
+     "  sudo iptables -I INPUT -i enp1s0f0np0 -j ACCEPT",
+     true, nullptr},
+    {"ROCE-PAIR-021", "Route to the other end of a rail leaves through another interface",
+     "The kernel sends what is not bound to the rail's address through another interface: a more specific route, a "
+     "second "
+     "interface in the same subnet, or a policy rule. TCP then runs at that interface's speed, and answers may be "
+     "dropped.",
+     "Warning when the source address that the kernel chooses towards the other end is not that of the rail.",
+     "  ip route get 192.168.100.11\n"
+     "  ip route; ip rule\n"
+     "Give each rail its own subnet (ROCE-NET-002) and remove routes that compete with it.",
      false, nullptr},
 };
 

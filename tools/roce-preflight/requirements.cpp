@@ -1,0 +1,99 @@
+// Steps that are not done, and what the command line demands.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <regex>
+#include <set>
+
+#include "tools/roce-pingpong/judging.h"
+#include "tools/roce-pingpong/labels.h"
+#include "tools/roce-preflight/findings.h"
+
+namespace rocekit::preflight {
+namespace {
+
+using checks::Evidence;
+using checks::Finding;
+using pingpong::verdicts_of;
+
+constexpr const char* limit_check = "ROCE-PERF-015";
+constexpr const char* step_check = "ROCE-PERF-016";
+
+/// The check that a sentence names ("...; roce-probe explain ROCE-PAIR-003"); empty: none.
+std::string check_in(const std::string& sentence) {
+  static const std::regex id("ROCE-[A-Z]+-[0-9]{3}");
+  std::smatch found;
+  return std::regex_search(sentence, found, id) && checks::find_check(found.str()) != nullptr ? found.str() : "";
+}
+
+bool is_known(const std::vector<Finding>& findings, const std::string& id) {
+  return std::any_of(findings.begin(), findings.end(), [&](const Finding& finding) {
+    return finding.id == id &&
+           (finding.severity == checks::Severity::critical || finding.severity == checks::Severity::warning);
+  });
+}
+
+}  // namespace
+
+void judge_steps(const Report& report, std::vector<Finding>& out) {
+  for (const StepRecord& record : report.steps) {
+    if (record.state == State::done) continue;
+    const std::string id = record.state == State::failed ? check_in(record.why) : "";
+    if (!id.empty() && !is_known(out, id)) {
+      verdicts_of(id, "", out)
+          .critical(to_string(record.step), fmt::format("{} failed: {}", doing(record.step), record.why),
+                    {{"step", record.why, to_string(record.step)}}, std::string(checks::find_check(id)->meaning),
+                    {"roce-probe explain " + id});
+    }
+    verdicts_of(step_check, "", out)
+        .unknown(to_string(record.step),
+                 fmt::format("{} {}: {}", doing(record.step), record.state == State::failed ? "failed" : "was not done",
+                             record.why),
+                 {facts::Why::not_read, record.why});
+  }
+}
+
+void judge_requirements(const Report& report, std::vector<Finding>& out) {
+  const Settings& settings = report.settings;
+  const auto fail = [&](const std::string& subject, const std::string& title, std::vector<Evidence> evidence) {
+    verdicts_of(limit_check, "", out)
+        .critical(subject, title, std::move(evidence),
+                  "The command line demands it, and what was measured is short of it.",
+                  {"roce-probe", "roce-pingpong -v"});
+  };
+  std::set<std::string> rails;
+  for (const Figure& figure : report.figures) {
+    if (!figure.rail.empty() && figure.rdma && figure.kind == Figure::Kind::latency) rails.insert(figure.rail);
+    if (settings.max_latency_us && figure.kind == Figure::Kind::latency && figure.size_bytes <= 8 && figure.rdma &&
+        *figure.rdma > *settings.max_latency_us) {
+      fail(figure.rail,
+           fmt::format("{}: {} us at {}, and --max-latency-us is {:g}", figure.rail,
+                       pingpong::microseconds(*figure.rdma), figure.what, *settings.max_latency_us),
+           {{"p50", pingpong::microseconds(*figure.rdma) + " us", "RC"}});
+    }
+    if (settings.min_fraction && figure.kind == Figure::Kind::bandwidth && figure.fraction_of_bound &&
+        *figure.fraction_of_bound < *settings.min_fraction) {
+      fail(figure.rail,
+           fmt::format("{}: {} of the bound, and --min-fraction is {:g}", figure.rail,
+                       pingpong::percent(*figure.fraction_of_bound), *settings.min_fraction),
+           {{"bandwidth", pingpong::gigabits(figure.rdma.value_or(0)) + " Gb/s", "RC"},
+            {"bound", pingpong::gigabits(figure.bound_gbit_s.value_or(0)) + " Gb/s", ""}});
+    }
+  }
+  // Steps that did not run say so themselves: a requirement that nobody looked at is unknown, not broken.
+  if (!report.rails) return;
+  if (settings.require_rdma && rails.empty()) fail("rdma", "--require rdma: no rail carried RDMA", {});
+  const std::size_t paths = static_cast<std::size_t>(
+      std::count_if(report.rails->paths.begin(), report.rails->paths.end(),
+                    [](const pingpong::Path& path) { return pingpong::is_rdma(path) && path.path_mtu > 0; }));
+  if (settings.require_both_rails && (paths < 2 || !report.rails->unpaired.empty())) {
+    std::vector<Evidence> evidence{{"rails that carry RDMA", fmt::format("{}", paths), ""}};
+    for (const auto& item : report.rails->unpaired) {
+      evidence.push_back({fmt::format("{} of {}", pingpong::port_name(item.end), item.end.host), item.why, ""});
+    }
+    fail("rails", fmt::format("--require both-rails: {} of two or more carr{} RDMA", paths, paths == 1 ? "ies" : "y"),
+         std::move(evidence));
+  }
+}
+
+}  // namespace rocekit::preflight
