@@ -14,7 +14,9 @@
 
 namespace rocekit::pair {
 
-/// One node among those compared; what it refers to outlives the comparison.
+/// One node among those compared; what it refers to outlives the comparison. Where the facts hold a serving process
+/// (--pid, --container), its rights, settings and libraries are compared in place of the tool's own, and `nccl` is what
+/// NCCL will choose there.
 struct NodeOfPair {
   int rank = 0;      ///< of the rank that read it
   std::string name;  ///< as findings call it: "rank 1 (spark-2)"; differs from node to node

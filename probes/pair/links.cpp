@@ -109,7 +109,9 @@ void compare_mtu(const Fabric& fabric, Findings& out) {
           checks::as_root(value.node->node, fmt::format("ip link set dev {} mtu 9000", port->view.netdev_name))};
     };
     // The path MTU follows the netdev's: one cause, one finding.
-    if (by_netdev != Agreement::differ) judge(path, out);
+    if (by_netdev != Agreement::differ && judge(path, out) == Agreement::nothing) {
+      skip("ROCE-PAIR-002", rail, "no path MTU is told on these nodes", out);
+    }
   }
 }
 
@@ -136,7 +138,7 @@ void compare_rates(const Fabric& fabric, Findings& out) {
                       wanted),
           fmt::format("ethtool {}", port->view.netdev_name), "sudo roce-probe --check LNK-003,LNK-004"};
     };
-    judge(question, out);
+    if (judge(question, out) == Agreement::nothing) skip("ROCE-PAIR-004", rail, "no rate is told on these nodes", out);
   }
 }
 

@@ -256,7 +256,7 @@ void compare_nccl_settings(const Nodes& nodes, Findings& out) {
     Question question{id, name};
     for (const NodeOfPair& node : nodes) {
       if (unread_settings(node) != nullptr) continue;
-      Value value{&node, node.name, "not set", {}, "", ""};
+      Value value{&node, node.name, "not set", {}, "environment and conf files", ""};
       const facts::Setting* setting = setting_of(node, name);
       if (setting != nullptr && !setting->value.empty()) {
         value.is = setting->value;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <cstdlib>
 
 #include "probes/pair/agreement.h"
@@ -13,7 +14,12 @@ namespace {
 using facts::Missing;
 using facts::Why;
 
-/// What registers memory meets: no limit with CAP_IPC_LOCK.
+// From here on a limit hinders nothing (ROCE-ACC-003); distributions set a share of the memory, which differs a little
+// between any two machines.
+constexpr std::uint64_t ample_bytes = 1ULL << 30;
+constexpr const char* ample = "1 GiB or more";
+
+/// What registering memory meets: no limit with CAP_IPC_LOCK.
 Value memlock_of(const NodeOfPair& node) {
   const facts::Process& process = process_of(node.node);
   Value value{&node, node.name, std::nullopt, {}, "getrlimit RLIMIT_MEMLOCK", ""};
@@ -21,15 +27,19 @@ Value memlock_of(const NodeOfPair& node) {
     return process.capabilities && std::find(process.capabilities->begin(), process.capabilities->end(),
                                              "CAP_IPC_LOCK") != process.capabilities->end();
   };
-  if (process.memlock && !process.memlock->soft_bytes) {
-    value.is = "unlimited";
-  } else if (holds_ipc_lock()) {
-    value.is = "unlimited";
+  if (holds_ipc_lock()) {
+    value.is = ample;
     value.more = "CAP_IPC_LOCK";
   } else if (!process.memlock) {
     value.missing = process.memlock.missing();
+  } else if (!process.memlock->soft_bytes) {
+    value.is = ample;
+    value.more = "unlimited";
   } else {
-    value.is = checks::show_bytes(*process.memlock->soft_bytes);
+    const std::string text = checks::show_bytes(*process.memlock->soft_bytes);
+    const bool enough = *process.memlock->soft_bytes >= ample_bytes;
+    value.is = enough ? ample : text;
+    if (enough) value.more = text;
   }
   return value;
 }
@@ -59,12 +69,12 @@ void compare_rights(const Nodes& nodes, Findings& out) {
   memlock.cause =
       "Where the limit is lower, registering memory fails first (Cannot allocate memory), and the other ranks wait for "
       "that one.";
-  memlock.preferred = "unlimited";
+  memlock.preferred = ample;
   memlock.remedy = [](const Value& value, const std::string&) {
-    return checks::concat({fmt::format("# on {}:", host_of(*value.node))},
-                          checks::restart_container_with(value.node->node, {"--ulimit memlock=-1:-1"},
-                                                         "ulimit -l unlimited, kept in /etc/security/limits.conf: "
-                                                         "'* - memlock unlimited' (a service: LimitMEMLOCK=infinity)"));
+    const facts::NodeFacts& node = value.node->node;
+    const std::string of = node.serving ? fmt::format(" --pid {}", node.serving->pid) : "";
+    return std::vector<std::string>{fmt::format("# on {}: says how to raise it there", host_of(*value.node)),
+                                    fmt::format("roce-probe{} --check ACC-003", of)};
   };
   container.cause =
       "What one node's process sees and may do is not what the other's does: devices, limits, libraries and conf files "

@@ -172,7 +172,7 @@ void compare_system(const Nodes& nodes, Findings& out) {
       "Kernel", "uname -r", 2,
       "Another release series brings another RDMA driver and other accounting of memory: what works on "
       "one node can fail on the other.",
-      "sudo apt-get update && sudo apt-get full-upgrade && sudo reboot",
+      "apt list --installed 'linux-image-*'    # install the same on both, then restart",
       [](const facts::NodeFacts& node) -> const auto& { return node.host.kernel; });
   judged |= ask(
       "NVIDIA driver", "/proc/driver/nvidia/version", 1,

@@ -44,7 +44,7 @@ ExitCode list_checks(const Options& options) {
   io::write_standard_output(
       table.render(style, text::terminal_columns(STDOUT_FILENO)) +
       "\nroce-probe explain ID tells what each judges and what to do. ROCE-PAIR and ROCE-PERF are\n"
-      "judged by roce-pingpong and nccl-pattern.\n");
+      "judged by roce-pingpong, nccl-pattern and roce-preflight.\n");
   return ExitCode::ready;
 }
 

@@ -133,9 +133,11 @@ ExitCode report(const Options& options) {
   for (const std::string& id : options.checks) {
     selected.push_back(&check_named(id));
     if (selected.back()->run == nullptr) {
-      throw InputError(fmt::format(
-          "{} is judged by roce-pingpong or nccl-pattern, which measure between nodes; roce-probe only reads",
-          selected.back()->id));
+      throw InputError(
+          fmt::format("{} is judged by roce-pingpong, nccl-pattern or roce-preflight, which look at several nodes; "
+                      "roce-probe reads "
+                      "one",
+                      selected.back()->id));
     }
   }
 

@@ -301,6 +301,15 @@ TEST(CompareNodes, LaterNumbersOfAVersionAreToldAndPass) {
   EXPECT_THAT(all_text(findings), HasSubstr("6.17.0-1018-nvidia on rank 1 (spark-2), which does no harm by itself"));
 }
 
+TEST(CompareNodes, LimitsThatHinderNothingAreAlike) {
+  Cluster cluster = sparks(2);
+  cluster.nodes[1].process.memlock = facts::Memlock{15ULL << 30U, 15ULL << 30U};
+  EXPECT_THAT(faults_of(cluster.compare()), IsEmpty());
+  cluster.nodes[1].process.memlock = facts::Memlock{64ULL << 10U, 64ULL << 10U};
+  cluster.nodes[1].process.capabilities = std::vector<std::string>{"CAP_IPC_LOCK"};
+  EXPECT_THAT(faults_of(cluster.compare()), IsEmpty());
+}
+
 TEST(CompareNodes, ToolVersions) {
   Cluster cluster = sparks(2);
   cluster.tool_versions[1] = "1.1.0";
