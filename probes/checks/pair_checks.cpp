@@ -124,7 +124,7 @@ constexpr Check checks[] = {
      "that do not lead to each other by the same interface, the start hangs or is refused, or goes over the LAN "
      "instead of the fabric.",
      "The first interface that NCCL takes for sockets on each node: warning when their addresses share no subnet and "
-     "no route leads from each to the other by that interface.",
+     "no route leads from each to the other by that interface, or when two nodes have the same address.",
      "Name the interface of one network on every node (the names may differ):\n"
      "  export NCCL_SOCKET_IFNAME==enp1s0f0np0\n"
      "  export GLOO_SOCKET_IFNAME=enp1s0f0np0\n"

@@ -77,6 +77,19 @@ bool share_a_rail(const Fabric& fabric, const NodeOfPair& a, const NodeOfPair& b
                      [&](const RailOfNodes& rail) { return rail.has(a) && rail.has(b); });
 }
 
+/// Says which addresses stand on more than one node; empty when there are none.
+std::string doubled_addresses(const Fabric& fabric) {
+  std::map<std::string, std::set<const NodeOfPair*>> holders;
+  for (const PortOfNode& port : fabric.ports) {
+    for (const AddressOfPort& item : port.addresses) holders[item.address.ip].insert(port.node);
+  }
+  std::string text;
+  for (const auto& [ip, nodes] : holders) {
+    if (nodes.size() > 1) text += fmt::format(" {} stands on more than one node, as after copying a setup.", ip);
+  }
+  return text;
+}
+
 /// Nodes that reach each other, directly or by way of others; those with no port are left out.
 std::vector<std::vector<const NodeOfPair*>> islands(const std::vector<const NodeOfPair*>& nodes, const Fabric& fabric) {
   std::vector<std::vector<const NodeOfPair*>> found;
@@ -147,7 +160,7 @@ void tell_islands(const std::vector<std::vector<const NodeOfPair*>>& found, cons
                                      largest->size())
                        : fmt::format("no RDMA ports of {} share a subnet", subject),
                 std::move(evidence),
-                "Nothing can go over RDMA between them, and NCCL fails when it connects." +
+                "Nothing can go over RDMA between them, and NCCL fails when it connects." + doubled_addresses(fabric) +
                     (pinned ? std::string() : not_pinned(all)),
                 std::move(remedy));
 }
@@ -208,7 +221,7 @@ void tell_partial_rails(const std::vector<const NodeOfPair*>& nodes, const Fabri
           std::move(evidence),
           "Other ports of these nodes carry the traffic alone, so this share of the bandwidth is unused; where NCCL "
           "takes such a port, connecting fails." +
-              (pinned ? std::string() : not_pinned(nodes.size())),
+              doubled_addresses(fabric) + (pinned ? std::string() : not_pinned(nodes.size())),
           std::move(remedy));
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <set>
 
 #include "probes/checks/nccl_net_checks.h"
@@ -80,6 +81,7 @@ bool some_pair_has_no_rail(const Nodes& nodes, const Fabric& fabric) {
 // ---- ROCE-PAIR-012 --------------------------------------------------------------------------------------------------
 
 struct SocketEnd {
+  const NodeOfPair* node = nullptr;
   const facts::Netdev* netdev = nullptr;
   std::optional<facts::Address> address;
   Value value;
@@ -87,6 +89,7 @@ struct SocketEnd {
 
 SocketEnd socket_end_of(const NodeOfPair& node) {
   SocketEnd end;
+  end.node = &node;
   end.value = {&node, node.name, std::nullopt, {}, "", ""};
   if (const facts::Setting* setting = setting_of(node, "NCCL_SOCKET_IFNAME")) {
     end.value.more = fmt::format("NCCL_SOCKET_IFNAME={}", setting->value);
@@ -114,6 +117,29 @@ SocketEnd socket_end_of(const NodeOfPair& node) {
   end.address = addresses.front();
   end.value.is = fmt::format("{} ({})", checks::subnet_of(addresses.front())->text(), name);
   return end;
+}
+
+/// The bootstrap address that several nodes have.
+bool tell_doubled_address(const std::vector<SocketEnd>& ends, const std::vector<checks::Evidence>& evidence,
+                          Findings& out) {
+  std::map<std::string, std::vector<const NodeOfPair*>> holders;
+  for (const SocketEnd& end : ends) {
+    if (end.address) holders[end.address->ip].push_back(end.node);
+  }
+  bool told = false;
+  for (const auto& [ip, nodes] : holders) {
+    if (nodes.size() < 2) continue;
+    told = true;
+    std::vector<std::string> names;
+    for (const NodeOfPair* node : nodes) names.push_back(node->name);
+    verdicts_of("ROCE-PAIR-012", nodes, out)
+        .warning(checks::join_words(names), fmt::format("{} all have the address {}", checks::join_words(names), ip),
+                 evidence,
+                 "Each reaches itself at that address and never the others: ranks wait for each other until the start "
+                 "times out. It comes of copying a node's setup.",
+                 {"# on each of them; one keeps the address, the others get their own:", "ip -br -4 address"});
+  }
+  return told;
 }
 
 }  // namespace
@@ -188,8 +214,8 @@ void compare_bootstrap(const Nodes& nodes, Findings& out) {
   std::vector<SocketEnd> ends;
   for (const NodeOfPair& node : nodes) ends.push_back(socket_end_of(node));
   const auto reach = [](const SocketEnd& a, const SocketEnd& b) {
-    return a.address && b.address && leaves_by(a.value.node->node, *a.netdev, *b.address) &&
-           leaves_by(b.value.node->node, *b.netdev, *a.address);
+    return a.address && b.address && leaves_by(a.node->node, *a.netdev, *b.address) &&
+           leaves_by(b.node->node, *b.netdev, *a.address);
   };
   bool all_reach = true;
   for (std::size_t b = 1; b < ends.size(); ++b) {
@@ -204,6 +230,7 @@ void compare_bootstrap(const Nodes& nodes, Findings& out) {
     if (end.netdev != nullptr && end.value.more.empty()) end.value.more = end.netdev->name;
     question.values.push_back(std::move(end.value));
   }
+  if (tell_doubled_address(ends, evidence, out)) return;
   if (all_reach) {
     verdicts_of(question.check_id, all_of(nodes), out)
         .ok(names_of(nodes), "the addresses of NCCL's bootstrap reach each other", std::move(evidence));

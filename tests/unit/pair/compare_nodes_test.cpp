@@ -85,6 +85,12 @@ std::vector<Finding> faults_of(const std::vector<Finding>& findings) {
   return found;
 }
 
+auto passed(const std::vector<Finding>& findings, const std::string& id) {
+  return std::count_if(findings.begin(), findings.end(), [&](const Finding& finding) {
+    return finding.severity == Severity::ok && finding.id == "ROCE-PAIR-" + id;
+  });
+}
+
 std::string all_text(const std::vector<Finding>& findings) { return sample::text_of(findings); }
 
 TEST(CompareNodes, HealthyNodesPassEveryCheck) {
@@ -206,12 +212,12 @@ std::vector<Fault> faults() {
        {},
        {"014"},
        [](NodeFacts& node) {
-         move_to(node, "enp1s0f0np0", "192.168.101.11");
-         move_to(node, "enP2p1s0f0np0", "192.168.100.11");
+         move_to(node, "enp1s0f0np0", "192.168.101.77");
+         move_to(node, "enP2p1s0f0np0", "192.168.100.77");
          // Bootstrap stays where the other nodes have theirs.
          sample::set_env(node, "NCCL_SOCKET_IFNAME", "enP2p1s0f0np0");
        },
-       "ip address add 192.168.100.11/24 dev enp1s0f0np0"},
+       "ip address add 192.168.100.77/24 dev enp1s0f0np0"},
       {"NarrowPcie",
        {"016"},
        {},
@@ -269,6 +275,25 @@ TEST(CompareNodes, TwinsOfEveryNodeInOneSubnet) {
   const std::vector<Finding> findings = cluster.compare();
   EXPECT_THAT(ids(findings, Severity::warning), ElementsAre("015")) << all_text(findings);
   EXPECT_THAT(ids(findings, Severity::critical), IsEmpty());
+}
+
+TEST(CompareNodes, ASetupCopiedWithItsAddresses) {
+  Cluster cluster = sparks(2);
+  move_to(cluster.nodes[1], "enp1s0f0np0", "192.168.100.10");
+  move_to(cluster.nodes[1], "enP2p1s0f0np0", "192.168.101.10");
+  const std::vector<Finding> findings = cluster.compare();
+  EXPECT_THAT(ids(findings, Severity::critical), ElementsAre("001")) << all_text(findings);
+  EXPECT_THAT(ids(findings, Severity::warning), ElementsAre("012")) << all_text(findings);
+  EXPECT_THAT(all_text(findings), AllOf(HasSubstr("192.168.100.10 stands on more than one node"),
+                                        HasSubstr("all have the address 192.168.100.10"),
+                                        HasSubstr("ip address add 192.168.100.11/24 dev enp1s0f0np0")));
+}
+
+TEST(CompareNodes, OneMtuOnOneSideIsOneFinding) {
+  Cluster cluster = sparks(2);
+  sample::netdev(cluster.nodes[1], "enp1s0f0np0").mtu = 1500;
+  sample::port(cluster.nodes[1], "rocep1s0f0").active_mtu = 1024;
+  EXPECT_EQ(faults_of(cluster.compare()).size(), 1U);
 }
 
 TEST(CompareNodes, NcclListsWithoutACommonRailAreCritical) {
@@ -375,6 +400,7 @@ TEST(CompareNodes, WhatANodeDoesNotTellIsUnknownAndNeverOk) {
     Cluster cluster = sparks(2);
     item.hide(cluster.nodes[1]);
     const std::vector<Finding> findings = cluster.compare();
+    EXPECT_LT(passed(findings, item.id), passed(sparks(2).compare(), item.id)) << all_text(findings);
     EXPECT_EQ(ids(findings, Severity::unknown).count(item.id), 1U) << item.id << "\n" << all_text(findings);
     EXPECT_THAT(ids(findings, Severity::critical), IsEmpty()) << item.id << "\n" << all_text(findings);
   }
