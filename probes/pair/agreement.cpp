@@ -125,6 +125,18 @@ checks::Verdicts verdicts_of(std::string_view check_id, const std::vector<const 
   return {*check, checks::join_words(hosts), out};
 }
 
+std::vector<const NodeOfPair*> all_of(const std::vector<NodeOfPair>& nodes) {
+  std::vector<const NodeOfPair*> all;
+  for (const NodeOfPair& node : nodes) all.push_back(&node);
+  return all;
+}
+
+std::string names_of(const std::vector<const NodeOfPair*>& nodes) {
+  std::vector<std::string> names;
+  for (const NodeOfPair* node : nodes) names.push_back(node->name);
+  return checks::join_words(names);
+}
+
 std::string not_pinned(std::size_t nodes) {
   return nodes > 2 ? " No majority of the nodes agrees, so which of them is wrong cannot be told."
                    : " From two nodes alone it cannot be told which of them is wrong.";

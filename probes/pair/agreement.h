@@ -61,6 +61,11 @@ checks::Verdicts verdicts_of(std::string_view check_id, const std::vector<const 
 /// "spark-2", or the node's name where its host name is not known.
 std::string host_of(const NodeOfPair& node);
 
+std::vector<const NodeOfPair*> all_of(const std::vector<NodeOfPair>& nodes);
+
+/// "rank 0 (spark-1), rank 1 (spark-2) and rank 2 (spark-3)"
+std::string names_of(const std::vector<const NodeOfPair*>& nodes);
+
 /// What a finding adds to its cause where the faulty node cannot be named.
 std::string not_pinned(std::size_t nodes);
 

@@ -91,9 +91,20 @@ bool leaves_by(const facts::NodeFacts& node, const facts::Netdev& netdev, const 
   return best != nullptr && best->netdev == netdev.name;
 }
 
+std::string with_prefix(const facts::Address& address) {
+  return fmt::format("{}/{}", address.ip, address.prefix_length);
+}
+
 std::string PortOfNode::name() const { return view.name(); }
 std::string PortOfNode::owner() const { return fmt::format("{} of {}", name(), node->name); }
 std::string PortOfNode::key() const { return fmt::format("{}:{}", view.device->name, view.port->number); }
+checks::Evidence PortOfNode::evidence() const {
+  std::vector<std::string> texts;
+  for (const AddressOfPort& item : addresses) texts.push_back(with_prefix(item.address));
+  return {fmt::format("address of {}", owner()), unread ? checks::show(*unread) : checks::show(texts),
+          fmt::format("ip -4 address show dev {}", view.netdev_name.empty() ? "NETDEV" : view.netdev_name)};
+}
+
 bool PortOfNode::taken_by_nccl() const {
   const std::vector<std::string>& taken = node->nccl.hcas;
   return std::find(taken.begin(), taken.end(), key()) != taken.end();

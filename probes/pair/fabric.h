@@ -29,6 +29,8 @@ struct PortOfNode {
   std::string key() const;    ///< "rocep1s0f0:1", as derived::NcclChoice names it
   bool infiniband() const { return view.port->link_layer.is("InfiniBand"); }
   bool software() const { return view.device->kind == facts::DeviceKind::soft_roce; }
+  bool on_a_rail() const { return rail >= 0; }
+  checks::Evidence evidence() const;  ///< its addresses
   /// NCCL is predicted to use it.
   bool taken_by_nccl() const;
 };
@@ -60,6 +62,9 @@ struct Fabric {
 /// The kernel of `node` sends what is for this IPv4 address out of this netdev, and an address of the netdev's own
 /// subnets always.
 bool leaves_by(const facts::NodeFacts& node, const facts::Netdev& netdev, const facts::Address& to);
+
+/// "192.168.100.10/24"
+std::string with_prefix(const facts::Address& address);
 
 /// What rules of one node expect to be given.
 checks::NodeView view_of(const NodeOfPair& node);

@@ -19,18 +19,6 @@ using checks::Severity;
 using facts::Missing;
 using facts::Why;
 
-std::vector<const NodeOfPair*> all_of(const Nodes& nodes) {
-  std::vector<const NodeOfPair*> all;
-  for (const NodeOfPair& node : nodes) all.push_back(&node);
-  return all;
-}
-
-std::string names_of(const Nodes& nodes) {
-  std::vector<std::string> names;
-  for (const NodeOfPair& node : nodes) names.push_back(node.name);
-  return checks::join_words(names);
-}
-
 const facts::Setting* setting_of(const NodeOfPair& node, std::string_view name) {
   for (const facts::Setting& setting : process_of(node.node).settings) {
     if (setting.name == name) return &setting;
@@ -130,11 +118,8 @@ bool tell_doubled_address(const std::vector<SocketEnd>& ends, const std::vector<
   for (const auto& [ip, nodes] : holders) {
     if (nodes.size() < 2) continue;
     told = true;
-    std::vector<std::string> names;
-    for (const NodeOfPair* node : nodes) names.push_back(node->name);
     verdicts_of("ROCE-PAIR-012", nodes, out)
-        .warning(checks::join_words(names), fmt::format("{} all have the address {}", checks::join_words(names), ip),
-                 evidence,
+        .warning(names_of(nodes), fmt::format("{} all have the address {}", names_of(nodes), ip), evidence,
                  "Each reaches itself at that address and never the others: ranks wait for each other until the start "
                  "times out. It comes of copying a node's setup.",
                  {"# on each of them; one keeps the address, the others get their own:", "ip -br -4 address"});
@@ -233,7 +218,7 @@ void compare_bootstrap(const Nodes& nodes, Findings& out) {
   if (tell_doubled_address(ends, evidence, out)) return;
   if (all_reach) {
     verdicts_of(question.check_id, all_of(nodes), out)
-        .ok(names_of(nodes), "the addresses of NCCL's bootstrap reach each other", std::move(evidence));
+        .ok(names_of(all_of(nodes)), "the addresses of NCCL's bootstrap reach each other", std::move(evidence));
     return;
   }
   question.cause =
@@ -308,8 +293,8 @@ void compare_nccl_settings(const Nodes& nodes, Findings& out) {
   }
   if (differ || unread) return;
   verdicts_of(id, all_of(nodes), out)
-      .ok(names_of(nodes), names.empty() ? "no NCCL setting that must agree is set"
-                                         : fmt::format("{} NCCL settings agree", names.size()));
+      .ok(names_of(all_of(nodes)), names.empty() ? "no NCCL setting that must agree is set"
+                                                 : fmt::format("{} NCCL settings agree", names.size()));
 }
 
 }  // namespace rocekit::pair

@@ -58,12 +58,6 @@ bool same_series(const std::vector<Value>& values, int count) {
   return series.size() < 2;
 }
 
-std::vector<const NodeOfPair*> all_of(const Nodes& nodes) {
-  std::vector<const NodeOfPair*> all;
-  for (const NodeOfPair& node : nodes) all.push_back(&node);
-  return all;
-}
-
 std::vector<std::string> on(const Value& value, std::vector<std::string> commands) {
   return checks::concat({fmt::format("# on {}:", host_of(*value.node))}, commands);
 }

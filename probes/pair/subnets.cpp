@@ -12,26 +12,11 @@ namespace {
 
 using checks::Evidence;
 using checks::Subnet;
-
-std::string with_prefix(const facts::Address& address) {
-  return fmt::format("{}/{}", address.ip, address.prefix_length);
-}
-
-Evidence evidence_of(const PortOfNode& port) {
-  std::vector<std::string> addresses;
-  for (const AddressOfPort& item : port.addresses) addresses.push_back(with_prefix(item.address));
-  return {fmt::format("address of {}", port.owner()),
-          port.unread ? checks::show(*port.unread) : checks::show(addresses),
-          fmt::format("ip -4 address show dev {}", port.view.netdev_name.empty() ? "NETDEV" : port.view.netdev_name)};
-}
-
-bool on_a_rail(const PortOfNode& port) { return port.rail >= 0; }
-
 /// Ports whose addresses are known and which no rail leads to another node; of one node.
 std::vector<const PortOfNode*> lonely_ports(const Fabric& fabric, const NodeOfPair& node) {
   std::vector<const PortOfNode*> found;
   for (const PortOfNode* port : fabric.ports_of(node)) {
-    const bool joined = on_a_rail(*port) && fabric.rails[static_cast<std::size_t>(port->rail)].joins();
+    const bool joined = port->on_a_rail() && fabric.rails[static_cast<std::size_t>(port->rail)].joins();
     if (!joined && !port->unread) found.push_back(port);
   }
   return found;
@@ -111,12 +96,6 @@ std::vector<std::vector<const NodeOfPair*>> islands(const std::vector<const Node
   return found;
 }
 
-std::string names_of(const std::vector<const NodeOfPair*>& nodes) {
-  std::vector<std::string> names;
-  for (const NodeOfPair* node : nodes) names.push_back(node->name);
-  return checks::join_words(names);
-}
-
 /// Brings the ports of `node` that lead nowhere to ports of `model`, first to first.
 std::vector<std::string> pair_up(const std::vector<const PortOfNode*>& lonely,
                                  const std::vector<const PortOfNode*>& model, const Fabric& fabric) {
@@ -147,7 +126,7 @@ void tell_islands(const std::vector<std::vector<const NodeOfPair*>>& found, cons
     const bool is_model = &island == largest;
     for (const NodeOfPair* node : island) {
       const std::vector<const PortOfNode*> ports = fabric.ports_of(*node);
-      for (const PortOfNode* port : ports) evidence.push_back(evidence_of(*port));
+      for (const PortOfNode* port : ports) evidence.push_back(port->evidence());
       if (!is_model || !pinned) odd.push_back(node);
       if (is_model) continue;
       remedy = checks::concat(std::move(remedy), pair_up(ports, fabric.ports_of(*largest->front()), fabric));
@@ -198,12 +177,12 @@ void tell_partial_rails(const std::vector<const NodeOfPair*>& nodes, const Fabri
     const bool wrong = std::find(odd.begin(), odd.end(), node) != odd.end();
     const std::vector<const PortOfNode*> lonely = lonely_ports(fabric, *node);
     for (const PortOfNode* port : lonely) alone.push_back(port->owner());
-    for (const PortOfNode* port : fabric.ports_of(*node)) evidence.push_back(evidence_of(*port));
+    for (const PortOfNode* port : fabric.ports_of(*node)) evidence.push_back(port->evidence());
     if (!wrong || node == model) continue;
     // What this node lacks of the model's rails.
     std::vector<const PortOfNode*> missing;
     for (const PortOfNode* port : fabric.ports_of(*model)) {
-      if (on_a_rail(*port) && !fabric.rails[static_cast<std::size_t>(port->rail)].has(*node)) missing.push_back(port);
+      if (port->on_a_rail() && !fabric.rails[static_cast<std::size_t>(port->rail)].has(*node)) missing.push_back(port);
     }
     if (!missing.empty()) remedy = checks::concat(std::move(remedy), pair_up(lonely, missing, fabric));
   }
@@ -223,37 +202,6 @@ void tell_partial_rails(const std::vector<const NodeOfPair*>& nodes, const Fabri
           "takes such a port, connecting fails." +
               doubled_addresses(fabric) + (pinned ? std::string() : not_pinned(nodes.size())),
           std::move(remedy));
-}
-
-// ---- ROCE-PAIR-014 --------------------------------------------------------------------------------------------------
-
-/// NCCL's devices in its order, or the ACTIVE ports where it takes none.
-std::vector<const PortOfNode*> in_order(const Fabric& fabric, const NodeOfPair& node, bool of_nccl) {
-  const std::vector<const PortOfNode*> ports = fabric.ports_of(node);
-  if (!of_nccl) return ports;
-  std::vector<const PortOfNode*> ordered;
-  for (const std::string& key : node.nccl.hcas) {
-    const auto found =
-        std::find_if(ports.begin(), ports.end(), [&](const PortOfNode* port) { return port->key() == key; });
-    if (found != ports.end()) ordered.push_back(*found);
-  }
-  return ordered;
-}
-
-std::vector<std::string> swap_addresses(const std::vector<const PortOfNode*>& now, const std::vector<int>& wanted) {
-  std::vector<std::string> lines{
-      fmt::format("# on {}: each rail takes the address of the one it stands in for", host_of(*now.front()->node))};
-  for (std::size_t i = 0; i < now.size(); ++i) {
-    if (now[i]->rail == wanted[i]) continue;
-    const auto donor = std::find_if(now.begin(), now.end(), [&](const auto* port) { return port->rail == wanted[i]; });
-    if (donor == now.end() || now[i]->addresses.empty() || (*donor)->addresses.empty()) continue;
-    const AddressOfPort& from = now[i]->addresses.front();
-    lines = checks::concat(std::move(lines),
-                           checks::replace_address(now[i]->node->node, *from.netdev, with_prefix(from.address),
-                                                   with_prefix((*donor)->addresses.front().address)));
-  }
-  lines.emplace_back("# or, where each rail has a cable of its own, swap the cables on that node");
-  return lines;
 }
 
 }  // namespace
@@ -312,108 +260,6 @@ void compare_subnets(const Nodes& nodes, const Fabric& fabric, Findings& out) {
   for (const RailOfNodes& rail : fabric.rails) labels.push_back(rail.label);
   verdicts_of(id, with_ports, out)
       .ok(names_of(with_ports), fmt::format("every RDMA port has its partners: {}", checks::join(labels, "; ")));
-}
-
-void compare_order(const Nodes& nodes, const Fabric& fabric, Findings& out) {
-  constexpr const char* id = "ROCE-PAIR-014";
-  const bool of_nccl =
-      std::all_of(nodes.begin(), nodes.end(), [](const auto& node) { return !node.nccl.hcas.empty(); });
-  Question question{id, "Order of the rails"};
-  std::map<const NodeOfPair*, std::vector<const PortOfNode*>> ports;
-  std::map<std::string, std::vector<int>> rails_of_text;
-  std::optional<std::vector<int>> rails_of_all;
-  bool same_rails = true;
-  for (const NodeOfPair& node : nodes) {
-    const std::vector<const PortOfNode*> ordered = in_order(fabric, node, of_nccl);
-    std::vector<int> rails;
-    std::vector<std::string> labels;
-    std::vector<std::string> devices;
-    for (const PortOfNode* port : ordered) {
-      rails.push_back(port->rail);
-      labels.push_back(on_a_rail(*port) ? fabric.rails[static_cast<std::size_t>(port->rail)].label : "no address");
-      devices.push_back(port->name());
-    }
-    std::vector<int> sorted = rails;
-    std::sort(sorted.begin(), sorted.end());
-    same_rails = same_rails && (!rails_of_all || *rails_of_all == sorted);
-    rails_of_all = std::move(sorted);
-    const std::string text = checks::join(labels, ", ");
-    rails_of_text[text] = std::move(rails);
-    ports[&node] = ordered;
-    question.values.push_back({&node,
-                               node.name,
-                               text,
-                               {},
-                               of_nccl ? "NCCL's order of devices" : "order of devices",
-                               checks::join(devices, ", ")});
-  }
-  if (!same_rails || rails_of_all->size() < 2) {
-    std::vector<const NodeOfPair*> all;
-    for (const NodeOfPair& node : nodes) all.push_back(&node);
-    verdicts_of(id, all, out)
-        .skipped("nodes", same_rails ? "fewer than two rails"
-                                     : "the nodes do not have the same rails (ROCE-PAIR-001, "
-                                       "-011)");
-    return;
-  }
-  question.severity = checks::Severity::critical;
-  question.cause =
-      "NCCL connects the first device with the first and the second with the second, and their addresses lie in "
-      "different subnets: the rails are addressed or cabled crosswise, and connecting fails with errno 110 or "
-      "completion error 12.";
-  question.remedy = [&](const Value& value, const std::string& wanted) {
-    return swap_addresses(ports[value.node], rails_of_text[wanted]);
-  };
-  judge(question, out);
-}
-
-void compare_shared_subnets(const Nodes& nodes, const Fabric& fabric, Findings& out) {
-  constexpr const char* id = "ROCE-PAIR-015";
-  std::vector<const NodeOfPair*> all;
-  for (const NodeOfPair& node : nodes) all.push_back(&node);
-  bool shared = false;
-  std::set<std::string> told;
-  std::size_t judged = 0;
-  for (const RailOfNodes& rail : fabric.rails) {
-    if (!rail.joins() || rail.ports.front()->infiniband()) continue;
-    ++judged;
-    // Netdevs by subnet and node: a bond's members share theirs.
-    std::map<std::string, std::map<const NodeOfPair*, std::map<const facts::Netdev*, const PortOfNode*>>> by_subnet;
-    for (const PortOfNode* port : rail.ports) {
-      for (const AddressOfPort& item : port->addresses) {
-        by_subnet[item.subnet.text()][port->node].emplace(item.netdev, port);
-      }
-    }
-    for (const auto& [subnet, by_node] : by_subnet) {
-      std::vector<const NodeOfPair*> crowded;
-      std::vector<Evidence> evidence;
-      std::vector<std::string> remedy;
-      for (const auto& [node, netdevs] : by_node) {
-        for (const auto& [netdev, port] : netdevs) evidence.push_back(evidence_of(*port));
-        if (netdevs.size() < 2) continue;
-        crowded.push_back(node);
-        remedy = checks::concat(std::move(remedy),
-                                {fmt::format("# on {}: a subnet of its own for the second rail", host_of(*node)),
-                                 "roce-probe --check NET-002"});
-      }
-      if (crowded.empty() || by_node.size() < 2 || !told.insert(subnet).second) continue;
-      shared = true;
-      std::sort(crowded.begin(), crowded.end(), [](const auto* a, const auto* b) { return a->rank < b->rank; });
-      const std::string subject = names_of(crowded);
-      verdicts_of(id, crowded, out)
-          .warning(subject, fmt::format("several rails of {} lie in one subnet, {}", subject, subnet),
-                   std::move(evidence),
-                   "Which of the rails answers for an address, and by which one the kernel sends, is chance: what is "
-                   "meant for one twin arrives at the other, and connecting fails with errno 110.",
-                   std::move(remedy));
-    }
-  }
-  if (shared) return;
-  if (judged == 0) {
-    verdicts_of(id, all, out).skipped("nodes", "no RoCE rail joins two of them (ROCE-PAIR-001)");
-  } else {
-    verdicts_of(id, all, out).ok(names_of(all), "every rail has a subnet of its own");
-  }
 }
 
 }  // namespace rocekit::pair
