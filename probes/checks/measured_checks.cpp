@@ -194,8 +194,9 @@ constexpr Check checks[] = {
      "Critical when --require, --min-fraction or --max-latency-us is not met by a rail that was measured. What could "
      "not "
      "be measured is ROCE-PERF-016.",
-     "Other findings of the same run often tell why. Then the wire in more detail, on both nodes:\n"
-     "  roce-pingpong -v",
+     "Other findings of the same run often tell why. The wire in more detail, on both nodes:\n"
+     "  roce-pingpong -v\n"
+     "A limit that this hardware cannot reach has to be lowered.",
      true, nullptr},
     {"ROCE-PERF-016", "A step of the run was not done",
      "A check that could not run says nothing, and nothing is not a pass: roce-preflight does not call a cluster ready "

@@ -210,7 +210,8 @@ constexpr Check checks[] = {
      "fails and datagrams arrive; where nothing arrives it is ROCE-PAIR-003.",
      "See what filters on the receiving node, and let the rail's subnet in:\n"
      "  sudo nft list ruleset\n"
-     "  sudo iptables -I INPUT -i enp1s0f0np0 -j ACCEPT",
+     "  sudo iptables -I INPUT -i enp1s0f0np0 -j ACCEPT\n"
+     "and keep the rule in the configuration of the firewall.",
      true, nullptr},
     {"ROCE-PAIR-021", "Route to the other end of a rail leaves through another interface",
      "The kernel sends what is not bound to the rail's address through another interface: a more specific route, a "
