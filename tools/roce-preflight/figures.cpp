@@ -13,6 +13,8 @@ namespace {
 
 using verbs::Transport;
 
+constexpr std::size_t largest_latency = std::size_t{64} << 10U;
+
 bool same_series(const pingpong::Result& a, const pingpong::Result& b) {
   return a.metric == b.metric && a.size_bytes == b.size_bytes && a.paths == b.paths && a.rank_a == b.rank_a &&
          a.rank_b == b.rank_b;
@@ -33,8 +35,10 @@ void add_rails(const pingpong::Report& report, std::vector<Figure>& figures) {
     const bool first = std::none_of(report.results.data(), &result,
                                     [&](const pingpong::Result& before) { return same_series(before, result); });
     if (!first) continue;
-    Figure figure;
     const bool latency = result.metric == pingpong::Metric::latency;
+    // Of large messages the rate tells more.
+    if (latency && result.size_bytes > largest_latency) continue;
+    Figure figure;
     figure.kind = latency ? Figure::Kind::latency : Figure::Kind::bandwidth;
     figure.rail = rail_of(report, result);
     figure.what = text::exact_size(result.size_bytes);

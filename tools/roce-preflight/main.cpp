@@ -11,6 +11,8 @@
 #include "core/text/table.h"
 #include "core/text/utc_time.h"
 #include "core/version.h"
+#include "tools/roce-preflight/json_report.h"
+#include "tools/roce-preflight/metrics.h"
 #include "tools/roce-preflight/options.h"
 #include "tools/roce-preflight/plans.h"
 #include "tools/roce-preflight/run.h"
@@ -30,6 +32,16 @@ void require_sense(const Options& options, int ranks) {
 }
 
 void write(const Options& options, const Report& report) {
+  using std::chrono::system_clock;
+  if (options.prometheus) {
+    io::write_file(*options.prometheus, render_prometheus(report, system_clock::to_time_t(system_clock::now())));
+  }
+  if (options.junit) io::write_file(*options.junit, render_junit(report));
+  if (options.json && *options.json != "-") io::write_file(*options.json, render_json(report));
+  if (options.json == "-") {
+    io::write_standard_output(render_json(report));
+    return;
+  }
   TextOptions layout;
   layout.verbose = options.verbose;
   layout.timings = options.timings;

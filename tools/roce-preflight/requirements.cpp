@@ -18,12 +18,24 @@ using pingpong::verdicts_of;
 
 constexpr const char* limit_check = "ROCE-PERF-015";
 constexpr const char* step_check = "ROCE-PERF-016";
+constexpr const char* silent_check = "ROCE-PAIR-003";
 
 /// The check that a sentence names ("...; roce-probe explain ROCE-PAIR-003"); empty: none.
 std::string check_in(const std::string& sentence) {
   static const std::regex id("ROCE-[A-Z]+-[0-9]{3}");
   std::smatch found;
   return std::regex_search(sentence, found, id) && checks::find_check(found.str()) != nullptr ? found.str() : "";
+}
+
+/// The check that explains why a step failed. Where nothing is acknowledged on a rail that IP crosses well, it is what
+/// filters RoCE alone.
+std::string check_of(const std::string& why, const Report& report) {
+  const bool silent = why.find("IBV_WC_RETRY_EXC_ERR") != std::string::npos;
+  const bool crossed = !report.crossings.empty() &&
+                       std::all_of(report.crossings.begin(), report.crossings.end(), [](const Crossing& crossing) {
+                         return crossing.tcp.empty() && crossing.full_arrived;
+                       });
+  return silent && crossed ? silent_check : check_in(why);
 }
 
 bool is_known(const std::vector<Finding>& findings, const std::string& id) {
@@ -38,18 +50,27 @@ bool is_known(const std::vector<Finding>& findings, const std::string& id) {
 void judge_steps(const Report& report, std::vector<Finding>& out) {
   for (const StepRecord& record : report.steps) {
     if (record.state == State::done) continue;
-    const std::string id = record.state == State::failed ? check_in(record.why) : "";
+    const std::string what =
+        fmt::format("{} {}", doing(record.step), record.state == State::failed ? "failed" : "was not done");
+    const std::string id = record.state == State::failed ? check_of(record.why, report) : "";
     if (!id.empty() && !is_known(out, id)) {
+      const bool filtered = id == silent_check;
       verdicts_of(id, "", out)
-          .critical(to_string(record.step), fmt::format("{} failed: {}", doing(record.step), record.why),
-                    {{"step", record.why, to_string(record.step)}}, std::string(checks::find_check(id)->meaning),
-                    {"roce-probe explain " + id});
+          .critical(to_string(record.step),
+                    filtered ? "TCP and datagrams reach the other end of each rail, and RDMA does not" : what,
+                    {{to_string(record.step), record.why, ""}},
+                    filtered ? "Packets of RoCE v2 go to UDP port 4791: a firewall, an access list of a switch or "
+                               "another RDMA address than the IP address keeps them out."
+                             : std::string(checks::find_check(id)->title) + ".",
+                    filtered ? std::vector<std::string>{"# on both nodes: what filters", "sudo nft list ruleset",
+                                                        "sudo iptables -S", "# and let RoCE in:",
+                                                        "sudo iptables -I INPUT -p udp --dport 4791 -j ACCEPT"}
+                             : std::vector<std::string>{"roce-probe explain " + id});
     }
     verdicts_of(step_check, "", out)
         .unknown(to_string(record.step),
-                 fmt::format("{} {}: {}", doing(record.step), record.state == State::failed ? "failed" : "was not done",
-                             record.why),
-                 {facts::Why::not_read, record.why});
+                 id.empty() ? fmt::format("{}: {}", what, record.why) : fmt::format("{}: see {}", what, id),
+                 {facts::Why::not_read, id.empty() ? record.why : "see " + id});
   }
 }
 

@@ -14,4 +14,13 @@ const char* to_string(State state) {
   return "not-run";
 }
 
+std::map<std::string, checks::Severity> worst_of(const Report& report) {
+  std::map<std::string, checks::Severity> worst;
+  for (const checks::Finding& finding : report.all) {
+    const auto [at, fresh] = worst.emplace(finding.id, finding.severity);
+    if (!fresh && checks::weight(finding.severity) > checks::weight(at->second)) at->second = finding.severity;
+  }
+  return worst;
+}
+
 }  // namespace rocekit::preflight

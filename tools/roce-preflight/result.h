@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -76,5 +77,8 @@ struct Report {
   std::vector<std::string> notes;
   checks::Verdict verdict = checks::Verdict::unknown;
 };
+
+/// Each check that was asked, with the worst it found anywhere.
+std::map<std::string, checks::Severity> worst_of(const Report& report);
 
 }  // namespace rocekit::preflight

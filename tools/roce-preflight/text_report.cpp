@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
 #include <set>
 
 #include "core/text/table.h"
@@ -51,22 +50,19 @@ std::string value_of(const Figure& figure, const std::optional<double>& value) {
 std::string against(const Figure& figure) {
   if (!figure.ratio) return nothing;
   const auto metric = figure.kind == Figure::Kind::bandwidth ? pingpong::Metric::bandwidth : pingpong::Metric::latency;
-  return pingpong::in_words(pingpong::against(*figure.ratio, metric));
+  const pingpong::Against found = pingpong::against(*figure.ratio, metric);
+  return found.outcome == pingpong::Against::Outcome::too_few_pairs ? nothing : pingpong::in_words(found);
 }
 
 std::string name_of(const Figure& figure) {
   return figure.rail.empty() ? figure.what : fmt::format("{}, {}", figure.rail, figure.what);
 }
 
-/// IDs that passed and neither failed nor stayed open, with how many times.
-std::map<std::string, int> passed_of(const Report& report) {
-  std::map<std::string, int> passed;
-  std::set<std::string> other;
-  for (const checks::Finding& finding : report.all) {
-    if (finding.severity == Severity::ok) ++passed[finding.id];
-    if (checks::weight(finding.severity) > checks::weight(Severity::ok)) other.insert(finding.id);
+std::vector<std::string> passed_of(const Report& report) {
+  std::vector<std::string> passed;
+  for (const auto& [id, severity] : worst_of(report)) {
+    if (severity == Severity::ok) passed.push_back(id);
   }
-  for (const std::string& id : other) passed.erase(id);
   return passed;
 }
 
@@ -139,11 +135,10 @@ class TextReport {
 
   void passed() {
     out_ += '\n';
-    for (const auto& [id, count] : passed_of(report_)) {
+    for (const std::string& id : passed_of(report_)) {
       const checks::Check* check = checks::find_check(id);
-      out_ += fmt::format("{}        {}  {}{}\n", style_.paint(Tone::good, "ok"), id,
-                          check == nullptr ? "" : fmt::format("not: {}", check->title),
-                          count > 1 ? fmt::format(" ({} times)", count) : "");
+      out_ += fmt::format("{}        {:<13}  none: {}\n", style_.paint(Tone::good, "ok"), id,
+                          check == nullptr ? "" : check->title);
     }
   }
 
@@ -233,9 +228,15 @@ const char* verdict_word(Verdict verdict) {
 std::string verdict_words(const Report& report) {
   std::vector<std::string> words;
   if (!report.findings.empty() && report.verdict != Verdict::ready) {
-    const checks::Finding& first = report.findings.front().finding;
+    // What makes it unknown, where that is it.
+    const auto decides = std::find_if(report.findings.begin(), report.findings.end(), [&](const Found& found) {
+      return (found.finding.severity == Severity::unknown) == (report.verdict == Verdict::unknown);
+    });
+    const Found& told = decides == report.findings.end() ? report.findings.front() : *decides;
+    const checks::Finding& first = told.finding;
     words.push_back(fmt::format("{}: {}", first.id, first.title));
-    if (report.findings.size() > 1) words.push_back(fmt::format("{} more findings", report.findings.size() - 1));
+    if (report.findings.size() > 1)
+      words.push_back(fmt::format("and {}", pattern::plural(report.findings.size() - 1, "other finding")));
   }
   // The rails together, or the one there is; and the step.
   const Figure* rails = nullptr;
