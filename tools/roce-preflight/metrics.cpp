@@ -47,7 +47,7 @@ class Metrics {
     }
     const std::string series = fmt::format("roce_preflight_{}{}", name_, words.empty() ? "" : "{" + words + "}");
     // The same series twice makes the collector refuse the whole file.
-    if (seen_.insert(series).second) out_ += fmt::format("{} {}\n", series, value);
+    if (seen_.insert(series).second) out_ += fmt::format("{} {:.12g}\n", series, value);
   }
   std::string take() { return std::move(out_); }
 
