@@ -103,7 +103,8 @@ class Parser {
     const char* const group = "What";
     add("--mode", options_.mode, "tp2, pp2, tp4pp2, ep2, dp2ep2, or a pattern: allreduce, alltoall, ...", "MODE",
         group);
-    add("--model", options_.model, "A name such as minimax-m2.5, or a config.json (default: qwen3-coder-30b-a3b)", "MODEL", group);
+    add("--model", options_.model, "A name such as minimax-m2.5, or a config.json (default: qwen3-coder-30b-a3b)",
+        "MODEL", group);
     app_.add_flag("--dry-run", dry_run_, "Print the operations with counts and sizes, and send nothing")->group(group);
   }
 
