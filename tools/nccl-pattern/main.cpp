@@ -92,8 +92,9 @@ void require_same_options(session::Session& session, const Options& options) {
   std::vector<std::map<std::string, std::string>> of_ranks;
   for (const std::string& message : session.allgather(wire::encode(words), "comparing command lines")) {
     const auto list = wire::decode<std::vector<std::string>>(message);
-    std::map<std::string, std::string>& given = of_ranks.emplace_back();
+    std::map<std::string, std::string> given;
     for (std::size_t i = 0; i + 1 < list.size(); i += 2) given[list[i]] = list[i + 1];
+    of_ranks.push_back(std::move(given));
   }
   const auto word_of = [](const std::map<std::string, std::string>& given, const std::string& name) {
     const auto found = given.find(name);
