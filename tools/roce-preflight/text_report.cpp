@@ -176,10 +176,8 @@ class TextReport {
   void timings() {
     out_ += '\n';
     text::Table table({{"STEP"}, {"SECONDS", 0, true}, {"MEASURING", 0, true}, {"OVERHEAD", 0, true}});
-    double all = 0;
     double measuring = 0;
     for (const StepRecord& record : report_.steps) {
-      all += record.seconds;
       measuring += record.measuring_s;
       table.add_row({{to_string(record.step)},
                      {fmt::format("{:.2f}", record.seconds)},
