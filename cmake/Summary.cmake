@@ -8,7 +8,7 @@ function(rocekit_summary_line name found cost)
 endfunction()
 
 message(STATUS "rocekit ${PROJECT_VERSION} (${ROCEKIT_COMMIT}), ${CMAKE_BUILD_TYPE} build in ${CMAKE_BINARY_DIR}")
-message(STATUS "  tools: roce-probe, roce-pingpong, nccl-pattern")
+message(STATUS "  tools: roce-probe, roce-pingpong, nccl-pattern, roce-preflight")
 rocekit_summary_line("hwloc" "${HWLOC_FOUND}" "the topology of this node is not read: no core kinds, no cores near a device (libhwloc-dev); saved nodes keep theirs")
 rocekit_summary_line("nvcc" "${ROCEKIT_NVCC}" "nccl-pattern fills and checks data of GPUs by the CPU, and has no --compute-us on them (cuda-nvcc)")
 rocekit_summary_line("MPI" "${MPI_CXX_FOUND}" "no start under mpirun or srun; --listen, --join, --via and --local remain (libopenmpi-dev)")
