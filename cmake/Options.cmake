@@ -10,8 +10,7 @@ set(CMAKE_CXX_EXTENSIONS OFF)
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 
-# A node is read once and judged once: code that runs once is fastest when it is small. Rooms that measure ask for -O3
-# themselves.
+# A node is read once and judged once: code that runs once is fastest when it is small. Rooms that measure are compiled with -O3.
 set(CMAKE_CXX_FLAGS_RELEASE "-Os -DNDEBUG")
 
 add_library(rocekit_options INTERFACE)
@@ -44,12 +43,16 @@ if(ROCEKIT_PRECOMPILED_HEADERS)
                             <memory> <optional> <span> <string> <string_view> <vector>)
 endif()
 
-# rocekit_room(NAME SOURCES... ): the library of a room.
+# rocekit_room(NAME SOURCES... [MEASURES]): the library of a room; one that measures is compiled for speed.
 function(rocekit_room name)
-  cmake_parse_arguments(arg "" "" "SOURCES;LINK;PRIVATE_LINK" ${ARGN})
+  cmake_parse_arguments(arg "MEASURES" "" "SOURCES;LINK;PRIVATE_LINK" ${ARGN})
   add_library(${name} STATIC ${arg_SOURCES})
   target_link_libraries(${name} PUBLIC rocekit_options ${arg_LINK} PRIVATE ${arg_PRIVATE_LINK})
-  if(ROCEKIT_PRECOMPILED_HEADERS)
+  if(arg_MEASURES)
+    target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O3>)
+  endif()
+  # Precompiled headers are of one level of optimisation.
+  if(ROCEKIT_PRECOMPILED_HEADERS AND NOT (arg_MEASURES AND CMAKE_BUILD_TYPE STREQUAL "Release"))
     target_precompile_headers(${name} REUSE_FROM rocekit_headers)
   endif()
 endfunction()

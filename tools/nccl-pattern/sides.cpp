@@ -185,7 +185,7 @@ class Chooser {
     std::vector<SidePlan> floors;
     for (const auto& [transport, channel] : {std::pair{"rdma", Transport::rc}, std::pair{"socket", Transport::tcp}}) {
       const bool measured = std::any_of(choice_.sides.begin(), choice_.sides.end(),
-                                        [&](const SidePlan& side) { return side.transport == transport; });
+                                        [&, name = transport](const SidePlan& side) { return side.transport == name; });
       if (!measured || (channel == Transport::rc && !ways_.rdma)) continue;
       SidePlan floor;
       floor.name = fmt::format("wire-{}", transport);
