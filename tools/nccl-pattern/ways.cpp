@@ -65,7 +65,7 @@ Ways find_ways(const std::vector<Node>& nodes, const std::vector<Groups>& groups
   for (const auto& [a, b] : pairs_of(groups, rank)) {
     const Node& node_a = nodes[static_cast<std::size_t>(a)];
     const Node& node_b = nodes[static_cast<std::size_t>(b)];
-    const auto pair_up = [&](bool rdma) {
+    const auto pair_up = [&, a = a, b = b](bool rdma) {
       try {
         return pingpong::pair_paths(node_a, a, node_b, b, transports(rdma, wish == RdmaWish::required));
       } catch (const InputError& error) {
