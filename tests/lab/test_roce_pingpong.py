@@ -155,34 +155,12 @@ class Measures(Nodes):
         self.assertEqual([result["lost_messages"] is None for result in results], [True, True, False])
         self.assertIn(f"exit {done.returncode}", joined)
 
-    def test_every_operation_is_verified(self) -> None:
-        for operation in ("write", "write-imm", "read", "atomic"):
-            sizes = "" if operation == "atomic" else "--sizes 64,16K"
-            done = lab("run", "--mpi", "--timeout", "90", "--", "sh", "-c",
-                       f"roce-pingpong --rails {RAIL_0[0]} --transport rc --op {operation} {sizes} --verify {SHORT} --json")
-            self.assertIn(done.returncode, MEASURED, done.stderr)
-            for result in json.loads(done.stdout)["results"]:
-                self.assertEqual(result["corrupt_messages"], 0, result)
-
 
 class Faults(Nodes):
     def test_unknown_device(self) -> None:
         done, joined, _ = self.pair("--rails rocep1s0f7")
         self.assert_sentence(done, "rocep1s0f7", "did you mean rocep1s0f0")
         self.assertIn("exit 3", joined)
-
-    def test_memory_that_may_not_be_locked(self) -> None:
-        limited = "prlimit --memlock=65536:65536 setpriv --reuid 65534 --regid 65534 --clear-groups"
-        done, _, _ = self.pair(f"--sizes 1M {SHORT}", peer_wrapper=limited)
-        self.assert_sentence(done, "rank 1 (node2)", "ROCE-ACC-003")
-
-    def test_no_common_subnet(self) -> None:
-        change = "; ".join(f"ip address del 192.168.10{rail}.12/24 dev {netdev}; ip address add 172.30.{rail}.12/24 dev {netdev}"
-                           for rail, (_, netdev) in enumerate((RAIL_0, RAIL_1)))
-        back = "; ".join(f"ip address del 172.30.{rail}.12/24 dev {netdev}; ip address add 192.168.10{rail}.12/24 dev {netdev}"
-                         for rail, (_, netdev) in enumerate((RAIL_0, RAIL_1)))
-        done, _, _ = self.pair(SHORT, before=change, after=back)
-        self.assert_sentence(done, "shares a subnet", "172.30.0.12/24", "ROCE-NET-001")
 
     def test_a_peer_with_a_smaller_mtu_is_measured_at_it_and_told(self) -> None:
         done, _, _ = self.pair(f"--rails {RAIL_0[0]} --transport rc --sizes 4K --metric latency {SHORT} --json",
@@ -198,6 +176,40 @@ class Faults(Nodes):
         self.assert_sentence(done, "node2" if "node2" in done.stderr else RAIL_0[0])
         self.assertLess(seconds, 60)
 
+    def test_peer_killed_or_stopped_ends_the_run(self) -> None:
+        for signal, word in (("KILL", "rank 1 (node2)"), ("STOP", "rank 1 (node2)")):
+            with self.subTest(signal=signal):
+                done, _, seconds = self.pair(f"--rails {RAIL_0[0]} --sizes 8 --metric latency --duration 30 --quiet",
+                                             middle=f"pkill -{signal} -x roce-pingpong", after="pkill -KILL -x roce-pingpong; true")
+                self.assert_sentence(done, word)
+                self.assertLess(seconds, 40)
+
+
+class RareFaultsAndOperations(Nodes):
+    """Not in ./check, which has little time."""
+
+    def test_every_operation_is_verified(self) -> None:
+        for operation in ("write", "write-imm", "read", "atomic"):
+            sizes = "" if operation == "atomic" else "--sizes 64,16K"
+            done = lab("run", "--mpi", "--timeout", "90", "--", "sh", "-c",
+                       f"roce-pingpong --rails {RAIL_0[0]} --transport rc --op {operation} {sizes} --verify {SHORT} --json")
+            self.assertIn(done.returncode, MEASURED, done.stderr)
+            for result in json.loads(done.stdout)["results"]:
+                self.assertEqual(result["corrupt_messages"], 0, result)
+
+    def test_memory_that_may_not_be_locked(self) -> None:
+        limited = "prlimit --memlock=65536:65536 setpriv --reuid 65534 --regid 65534 --clear-groups"
+        done, _, _ = self.pair(f"--sizes 1M {SHORT}", peer_wrapper=limited)
+        self.assert_sentence(done, "rank 1 (node2)", "ROCE-ACC-003")
+
+    def test_no_common_subnet(self) -> None:
+        change = "; ".join(f"ip address del 192.168.10{rail}.12/24 dev {netdev}; ip address add 172.30.{rail}.12/24 dev {netdev}"
+                           for rail, (_, netdev) in enumerate((RAIL_0, RAIL_1)))
+        back = "; ".join(f"ip address del 172.30.{rail}.12/24 dev {netdev}; ip address add 192.168.10{rail}.12/24 dev {netdev}"
+                         for rail, (_, netdev) in enumerate((RAIL_0, RAIL_1)))
+        done, _, _ = self.pair(SHORT, before=change, after=back)
+        self.assert_sentence(done, "shares a subnet", "172.30.0.12/24", "ROCE-NET-001")
+
     def test_lossy_wire_is_measured_and_its_resends_are_counted(self) -> None:
         done, _, _ = self.pair(f"--rails {RAIL_0[0]} --transport rc --sizes 64K --metric latency --duration 2 --quiet --json",
                                before=f"tc qdisc add dev {RAIL_0[1]} root netem loss 5%",
@@ -207,14 +219,6 @@ class Faults(Nodes):
             return
         counters = json.loads(done.stdout)["results"][0]["proof"]["counters"]
         self.assertTrue([counter for counter in counters if counter["unit"] == "events" and counter["delta"] > 0], counters)
-
-    def test_peer_killed_or_stopped_ends_the_run(self) -> None:
-        for signal, word in (("KILL", "rank 1 (node2)"), ("STOP", "rank 1 (node2)")):
-            with self.subTest(signal=signal):
-                done, _, seconds = self.pair(f"--rails {RAIL_0[0]} --sizes 8 --metric latency --duration 30 --quiet",
-                                             middle=f"pkill -{signal} -x roce-pingpong", after="pkill -KILL -x roce-pingpong; true")
-                self.assert_sentence(done, word)
-                self.assertLess(seconds, 40)
 
     def test_strangers_do_not_disturb(self) -> None:
         knock = ("for i in 1 2 3; do exec 3<>/dev/tcp/192.168.1.11/$1; head -c 5000 /dev/urandom >&3; exec 4<>/dev/tcp/192.168.1.11/$1; "
