@@ -43,7 +43,7 @@ class ServingProcess : public ::testing::Test {
         .file("/proc/42/cgroup", "0::/user.slice\n")
         .link("/proc/42/ns/net", "net:[1]")
         .link("/proc/self/ns/net", "net:[1]")
-        .link("/proc/42/cwd", "/work")
+        .link("/proc/42/cwd", "/srv")
         .file("/proc/42/root/etc/passwd", "root:x:0:0::/root:/bin/sh\nserve:x:1000:1000::/home/serve:/bin/sh\n")
         .file("/proc/42/root/dev/infiniband/uverbs0", "")
         .directory("/proc/42/root/sys/class/infiniband/mlx5_0");
@@ -103,8 +103,8 @@ TEST_F(ServingProcess, ConfFilesAreThoseOfItsRootAndOfItsUsersHome) {
 
 TEST_F(ServingProcess, ConfFileOfARelativeNameStartsAtItsWorkingDirectory) {
   machine_.file("/proc/42/environ", std::string("NCCL_CONF_FILE=my.conf\0", 23))
-      .file("/proc/42/root/work/my.conf", "NCCL_NET=IB\n");
-  EXPECT_THAT(read().process.conf_files, ElementsAre("/work/my.conf"));
+      .file("/proc/42/root/srv/my.conf", "NCCL_NET=IB\n");
+  EXPECT_THAT(read().process.conf_files, ElementsAre("/srv/my.conf"));
 }
 
 TEST_F(ServingProcess, NodeIsOpenableByModeOwnerGroupAndCapability) {
