@@ -189,4 +189,55 @@ std::string render_findings(const std::vector<Finding>& findings, const Style& s
   return FindingsText(findings, style, layout).render();
 }
 
+namespace {
+
+std::string ids_of(const std::vector<Finding>& findings, Severity severity) {
+  std::vector<std::string> ids;
+  for (const Finding& finding : findings) {
+    if (finding.severity == severity && std::find(ids.begin(), ids.end(), finding.id) == ids.end()) {
+      ids.push_back(finding.id);
+    }
+  }
+  return fmt::format("{}", fmt::join(ids, ", "));
+}
+
+}  // namespace
+
+std::string render_measured_verdict(checks::Verdict verdict, const std::vector<Finding>& findings,
+                                    std::string_view figures, const Style& style, int width) {
+  std::string word;
+  std::string why;
+  Tone tone = Tone::plain;
+  switch (verdict) {
+    case checks::Verdict::ready:
+      word = "MEASURED";
+      tone = Tone::good;
+      break;
+    case checks::Verdict::degraded:
+      word = "DEGRADED";
+      tone = Tone::warn;
+      why = ids_of(findings, Severity::warning);
+      break;
+    case checks::Verdict::not_ready:
+      word = "NOT READY";
+      tone = Tone::bad;
+      why = ids_of(findings, Severity::critical);
+      break;
+    case checks::Verdict::unknown:
+      word = "UNKNOWN";
+      tone = Tone::warn;
+      why = ids_of(findings, Severity::unknown);
+      break;
+  }
+  const std::string whole = fmt::format("{}{}: {}", word, why.empty() ? "" : fmt::format(" ({})", why), figures);
+  std::string out;
+  bool first = true;
+  for (const std::string& line : text::wrap(whole, width, 0, 2)) {
+    // The first line starts with the word: it is shorter than any width, and nothing stands before it.
+    out += (first ? style.paint(tone, line.substr(0, word.size())) + line.substr(word.size()) : line) + '\n';
+    first = false;
+  }
+  return out;
+}
+
 }  // namespace rocekit::report

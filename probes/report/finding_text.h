@@ -25,4 +25,9 @@ struct FindingsLayout {
 std::string render_findings(const std::vector<checks::Finding>& findings, const text::Style& style,
                             const FindingsLayout& layout = {});
 
+/// The line that ends a measuring tool's report: "DEGRADED (ROCE-PERF-003): <figures>", wrapped, each line with its
+/// end. In brackets stand the checks that made the verdict.
+std::string render_measured_verdict(checks::Verdict verdict, const std::vector<checks::Finding>& findings,
+                                    std::string_view figures, const text::Style& style, int width);
+
 }  // namespace rocekit::report

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/text/sizes.h"
+#include "probes/report/finding_text.h"
 #include "tools/nccl-pattern/labels.h"
 #include "tools/roce-pingpong/labels.h"
 
@@ -159,16 +160,6 @@ void write_pattern(Writer& writer, const Report& report) {
   }
 }
 
-std::string ids_of(const Report& report, checks::Severity severity) {
-  std::vector<std::string> ids;
-  for (const checks::Finding& finding : report.findings) {
-    if (finding.severity == severity && std::find(ids.begin(), ids.end(), finding.id) == ids.end()) {
-      ids.push_back(finding.id);
-    }
-  }
-  return fmt::format("{}", fmt::join(ids, ", "));
-}
-
 /// The subject that the last line tells: the first step, or the smallest size.
 std::optional<std::size_t> first_subject(const Report& report) {
   for (std::size_t step = 0; step < report.plan.steps.size(); ++step) {
@@ -211,30 +202,6 @@ void write_answer(Writer& writer, const Report& report) {
 }
 
 void write_verdict(Writer& writer, const Report& report) {
-  std::string word;
-  std::string why;
-  Tone tone = Tone::plain;
-  switch (report.verdict) {
-    case checks::Verdict::ready:
-      word = "MEASURED";
-      tone = Tone::good;
-      break;
-    case checks::Verdict::degraded:
-      word = "DEGRADED";
-      tone = Tone::warn;
-      why = ids_of(report, checks::Severity::warning);
-      break;
-    case checks::Verdict::not_ready:
-      word = "NOT READY";
-      tone = Tone::bad;
-      why = ids_of(report, checks::Severity::critical);
-      break;
-    case checks::Verdict::unknown:
-      word = "UNKNOWN";
-      tone = Tone::warn;
-      why = ids_of(report, checks::Severity::unknown);
-      break;
-  }
   std::string words = "nothing was measured";
   if (const auto subject = first_subject(report)) {
     const Subject& told = report.subjects[*subject];
@@ -244,13 +211,8 @@ void write_verdict(Writer& writer, const Report& report) {
                         figures(report, *subject));
   }
   writer.blank();
-  const std::string whole = fmt::format("{}{}: {}", word, why.empty() ? "" : fmt::format(" ({})", why), words);
-  bool first = true;
-  for (const std::string& line : text::wrap(whole, writer.width(), 0, 2)) {
-    writer.raw(first ? writer.style().paint(tone, line.substr(0, word.size())) + line.substr(word.size()) : line);
-    writer.raw("\n");
-    first = false;
-  }
+  writer.raw(
+      rocekit::report::render_measured_verdict(report.verdict, report.findings, words, writer.style(), writer.width()));
 }
 
 }  // namespace rocekit::pattern

@@ -8,6 +8,7 @@
 
 #include "core/text/sizes.h"
 #include "core/text/table.h"
+#include "probes/report/finding_text.h"
 #include "tools/roce-pingpong/labels.h"
 
 namespace rocekit::pingpong {
@@ -109,58 +110,16 @@ std::string bandwidth_words(const Report& report) {
                      bound ? fmt::format(" of {}", gigabits(best->bidirectional ? 2 * *bound : *bound)) : "");
 }
 
-std::string ids_of(const Report& report, checks::Severity severity) {
-  std::vector<std::string> ids;
-  for (const checks::Finding& finding : report.findings) {
-    if (finding.severity == severity && std::find(ids.begin(), ids.end(), finding.id) == ids.end()) {
-      ids.push_back(finding.id);
-    }
-  }
-  return fmt::format("{}", fmt::join(ids, ", "));
-}
-
 }  // namespace
 
 std::string verdict_line(const Report& report, const text::Style& style, int width) {
-  std::string word;
-  std::string why;
-  Tone tone = Tone::plain;
-  switch (report.verdict) {
-    case checks::Verdict::ready:
-      word = "MEASURED";
-      tone = Tone::good;
-      break;
-    case checks::Verdict::degraded:
-      word = "DEGRADED";
-      tone = Tone::warn;
-      why = ids_of(report, checks::Severity::warning);
-      break;
-    case checks::Verdict::not_ready:
-      word = "NOT READY";
-      tone = Tone::bad;
-      why = ids_of(report, checks::Severity::critical);
-      break;
-    case checks::Verdict::unknown:
-      word = "UNKNOWN";
-      tone = Tone::warn;
-      why = ids_of(report, checks::Severity::unknown);
-      break;
-  }
   std::vector<std::string> parts;
   for (const std::string& part : {latency_words(report), bandwidth_words(report)}) {
     if (!part.empty()) parts.push_back(part);
   }
   if (parts.empty()) parts.emplace_back("nothing was measured");
-  const std::string whole =
-      fmt::format("{}{}: {}", word, why.empty() ? "" : fmt::format(" ({})", why), fmt::join(parts, "; "));
-  std::string out;
-  bool first = true;
-  for (const std::string& line : text::wrap(whole, width, 0, 2)) {
-    // The first line starts with the word: it is shorter than any width, and nothing stands before it.
-    out += (first ? style.paint(tone, line.substr(0, word.size())) + line.substr(word.size()) : line) + '\n';
-    first = false;
-  }
-  return out;
+  return rocekit::report::render_measured_verdict(report.verdict, report.findings,
+                                                  fmt::format("{}", fmt::join(parts, "; ")), style, width);
 }
 
 }  // namespace rocekit::pingpong
