@@ -6,60 +6,19 @@ missing."""
 from __future__ import annotations
 
 import json
-import os
-import re
 import subprocess
-import sys
-import tempfile
 import time
 import unittest
-from pathlib import Path
 
-CHECKOUT = Path(__file__).resolve().parent.parent.parent
-BUILD = Path(os.environ.get("ROCEKIT_BUILD_DIR", CHECKOUT / "build"))
-PATTERN = BUILD / "bin" / "nccl-pattern"
-ROCE_LAB = CHECKOUT / "lab" / "roce-lab"
-sys.path.insert(0, str(CHECKOUT / "lab"))
-sys.dont_write_bytecode = True
-
-from labkit.errors import LabError  # noqa: E402
-from labkit.host import require_tools  # noqa: E402
+import labtest
 
 MEASURED, CRITICAL, UNKNOWN = (0, 1), 2, 3  # a starved Soft-RoCE resends, which is a warning
-_runtime = tempfile.TemporaryDirectory(prefix="lp-", dir="/tmp")  # sockets need a short path
-ENVIRONMENT = {**os.environ, "XDG_RUNTIME_DIR": _runtime.name}
-
-
-def lab(*arguments: str, timeout: float = 120) -> subprocess.CompletedProcess:
-    return subprocess.run([sys.executable, str(ROCE_LAB), *arguments], env=ENVIRONMENT, stdin=subprocess.DEVNULL,
-                          capture_output=True, text=True, timeout=timeout, check=False)
-
-
-def node(number: int, script: str, timeout: int = 60) -> subprocess.CompletedProcess:
-    return lab("run", "--node", str(number), "--timeout", str(timeout), "--", "sh", "-c", script, timeout=timeout + 20)
+LAB = labtest.Lab("bin/nccl-pattern")
+setUpModule, tearDownModule, node = LAB.set_up, LAB.tear_down, LAB.node
 
 
 def under_mpirun(options: str, timeout: int = 100) -> subprocess.CompletedProcess:
-    return lab("run", "--mpi", "--timeout", str(timeout), "--", "sh", "-c", f"nccl-pattern {options} --quiet",
-               timeout=timeout + 20)
-
-
-def setUpModule() -> None:
-    if not PATTERN.exists():
-        raise unittest.SkipTest(f"{PATTERN} is not built")
-    try:
-        require_tools()
-    except LabError as error:
-        raise unittest.SkipTest(str(error)) from error
-    up = lab("up", "--nodes", "2", "--build", str(BUILD), timeout=240)
-    if up.returncode != 0:
-        tearDownModule()
-        raise AssertionError(f"the lab did not boot: {up.stderr}")
-
-
-def tearDownModule() -> None:
-    lab("down")
-    _runtime.cleanup()
+    return LAB.mpi("sh", "-c", f"nccl-pattern {options} --quiet", timeout=timeout)
 
 
 class Nodes(unittest.TestCase):
@@ -87,33 +46,23 @@ class Nodes(unittest.TestCase):
         self.assertIn("ROCE-PERF-010", done.stdout)
 
     def test_ranks_that_disagree_are_told_about_what(self) -> None:
-        done = lab("run", "--mpi", "--timeout", "60", "--", "sh", "-c",
-                   "nccl-pattern --mode allreduce --sizes $((64 << OMPI_COMM_WORLD_RANK)) --quiet")
+        done = LAB.mpi("sh", "-c", "nccl-pattern --mode allreduce --sizes $((64 << OMPI_COMM_WORLD_RANK)) --quiet",
+                       timeout=60)
         self.assertEqual(done.returncode, UNKNOWN, done.stderr)
         self.assertIn("with --sizes 64, and rank 1 (node2) with --sizes 128", done.stderr)
 
     def test_a_peer_that_is_killed_in_the_middle_ends_the_run(self) -> None:
-        listening = subprocess.Popen(
-            [sys.executable, str(ROCE_LAB), "run", "--node", "1", "--timeout", "90", "--", "sh", "-c",
-             "nccl-pattern --listen 192.168.1.11 --mode allreduce --sizes 4K --duration 60s --quiet"],
-            env=ENVIRONMENT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        try:
-            line, said = "", ""
-            while "--join" not in line:
-                line = listening.stderr.readline()
-                self.assertTrue(line, f"no line to paste: {said}")
-                said += line
-            token = re.search(r"--join (\S+)", line).group(1)
-            node(2, f"nccl-pattern --join {token} </dev/null >/dev/null 2>&1 & sleep 8; pkill -KILL -x nccl-pattern")
+        tool = f"nccl-pattern --listen {labtest.LISTEN} --mode allreduce --sizes 4K --duration 60s --quiet"
+        with LAB.listening(tool) as listening:
+            node(2, f"nccl-pattern --join {listening.target} </dev/null >/dev/null 2>&1 & sleep 8; "
+                    "pkill -KILL -x nccl-pattern")
             killed = time.monotonic()
-            out, err = listening.communicate(timeout=60)
-        finally:
-            listening.kill()
+            done = listening.end(60)
         self.assertLess(time.monotonic() - killed, 30)  # far below --duration
-        self.assertEqual(listening.returncode, UNKNOWN, err)
-        self.assertEqual(out, "")
-        sentences = [text for text in err.splitlines() if text.startswith("nccl-pattern: ")]
-        self.assertEqual(len(sentences), 1, err)
+        self.assertEqual(done.returncode, UNKNOWN, done.stderr)
+        self.assertEqual(done.stdout, "")
+        sentences = [text for text in done.stderr.splitlines() if text.startswith("nccl-pattern: ")]
+        self.assertEqual(len(sentences), 1, done.stderr)
         self.assertIn("rank 1 (node2)", sentences[0])
 
 

@@ -12,30 +12,17 @@ registrations at the end of every process, faults included.
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
-import sys
-import tempfile
 import time
 import unittest
-from pathlib import Path
 
-CHECKOUT = Path(__file__).resolve().parent.parent.parent
-BUILD = Path(os.environ.get("ROCEKIT_BUILD_DIR", CHECKOUT / "build"))
-PINGPONG = BUILD / "bin" / "roce-pingpong"
-ROCE_LAB = CHECKOUT / "lab" / "roce-lab"
-sys.path.insert(0, str(CHECKOUT / "lab"))
-sys.dont_write_bytecode = True
+import labtest
+from labtest import AS_NOBODY, RAIL_0, RAIL_1
 
-from labkit.errors import LabError  # noqa: E402
-from labkit.host import require_tools  # noqa: E402
-
-RAIL_0, RAIL_1 = ("rocep1s0f0", "enp1s0f0np0"), ("roceP2p1s0f0", "enP2p1s0f0np0")
 MEASURED, UNKNOWN = (0, 1), 3  # a starved Soft-RoCE resends, which is a warning
 SHORT = "--duration 200ms --quiet"
 SANITIZERS = re.compile(r"(Address|Leak|Thread|UndefinedBehavior)Sanitizer|: runtime error: ")
-_runtime = tempfile.TemporaryDirectory(prefix="lq-", dir="/tmp")  # sockets need a short path
 
 
 def refuse_sanitizer_reports(*texts: str) -> None:
@@ -44,33 +31,12 @@ def refuse_sanitizer_reports(*texts: str) -> None:
             raise AssertionError(text)
 
 
-def lab(*arguments: str, timeout: float = 120) -> subprocess.CompletedProcess:
-    done = subprocess.run([sys.executable, str(ROCE_LAB), *arguments], env={**os.environ, "XDG_RUNTIME_DIR": _runtime.name},
-                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout, check=False)
+def refuse_sanitized(done: subprocess.CompletedProcess) -> None:
     refuse_sanitizer_reports(done.stdout, done.stderr)
-    return done
 
 
-def node(number: int, script: str, timeout: int = 90) -> subprocess.CompletedProcess:
-    return lab("run", "--node", str(number), "--timeout", str(timeout), "--", "sh", "-c", script, timeout=timeout + 20)
-
-
-def setUpModule() -> None:
-    if not PINGPONG.exists():
-        raise unittest.SkipTest(f"{PINGPONG} is not built")
-    try:
-        require_tools()
-    except LabError as error:
-        raise unittest.SkipTest(str(error)) from error
-    up = lab("up", "--nodes", "2", "--rails", "2", "--build", str(BUILD), timeout=240)
-    if up.returncode != 0:
-        tearDownModule()
-        raise AssertionError(f"the lab did not boot: {up.stderr}")
-
-
-def tearDownModule() -> None:
-    lab("down")
-    _runtime.cleanup()
+LAB = labtest.Lab("bin/roce-pingpong", rails=2, check=refuse_sanitized)
+setUpModule, tearDownModule, node = LAB.set_up, LAB.tear_down, LAB.node
 
 
 class Nodes(unittest.TestCase):
@@ -82,40 +48,21 @@ class Nodes(unittest.TestCase):
     def pair(self, options: str = "", before: str = "true", middle: str = "", after: str = "true",
              peer_wrapper: str = "", strangers: str = "") -> tuple[subprocess.CompletedProcess, str, float]:
         """Rank 0 listens on node 1 (over the LAN, which no fault touches), rank 1 joins on node 2. `before`, `middle` (2 s
-        after it has joined), `after`, and before the peer joins `strangers` (at the port $1) run on node 2. Returns rank 0's end, what rank 1 said, and the seconds it took."""
-        node(2, f"{before}; rm -f /tmp/join.*")
+        after it has joined), `after`, and before the peer joins `strangers` (at the port $1) run on node 2. Returns
+        rank 0's end, what rank 1 said, and the seconds it took."""
+        node(2, before)
         began = time.monotonic()
-        listening = subprocess.Popen(
-            [sys.executable, str(ROCE_LAB), "run", "--node", "1", "--timeout", "90", "--", "sh", "-c",
-             f"roce-pingpong --listen 192.168.1.11 --color never {options}"],
-            env={**os.environ, "XDG_RUNTIME_DIR": _runtime.name}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, text=True)
-        said = ""
-        try:
-            line = ""
-            while "--join" not in line:
-                line = listening.stderr.readline()
-                self.assertTrue(line, f"no line to paste: {said}")
-                said += line
-            token = re.search(r"--join (\S+)", line).group(1)
-            port = token.rsplit(":", 1)[1]
+        with LAB.listening(f"roce-pingpong --listen {labtest.LISTEN} --color never {options}") as listening:
             if strangers:
-                node(2, f"bash -c '{strangers}' sh {port}")
-            node(2, f"({peer_wrapper} roce-pingpong --join {token} >/tmp/join.out 2>&1; echo $? >/tmp/join.code) "
-                    "</dev/null >/dev/null 2>&1 &")
+                node(2, f"bash -c '{strangers}' sh {listening.port}")
+            LAB.join(f"{peer_wrapper} roce-pingpong --join {listening.target}")
             if middle:
-                # A sanitized tool takes seconds to start.
-                node(2, f"for i in $(seq 100); do ss -Htn state established dst 192.168.1.11:{port} | grep -q . && break; "
-                        f"sleep 0.2; done; sleep 2; {middle}")
-            out, err = listening.communicate(timeout=90)
-        finally:
-            listening.kill()
+                node(2, f"{listening.wait_for_peer}; sleep 2; {middle}")
+            done = listening.end(90)
         seconds = time.monotonic() - began
-        refuse_sanitizer_reports(out, err)
+        refuse_sanitized(done)
         node(2, after)
-        joined = node(2, "for i in 1 2 3 4 5 6 7 8 9 10; do test -s /tmp/join.code && break; sleep 1; done; "
-                         "cat /tmp/join.out; echo exit $(cat /tmp/join.code)").stdout
-        return subprocess.CompletedProcess([], listening.returncode, out, said + err), joined, seconds
+        return done, LAB.joined(), seconds
 
     def assert_sentence(self, done: subprocess.CompletedProcess, *words: str) -> None:
         lines = [line for line in done.stderr.splitlines() if line.startswith("roce-pingpong: ")]
@@ -127,8 +74,7 @@ class Nodes(unittest.TestCase):
 
 class Measures(Nodes):
     def test_mpirun_measures_rc_and_tcp_and_proves_what_carried_them(self) -> None:
-        done = lab("run", "--mpi", "--timeout", "90", "--", "sh", "-c",
-                   f"roce-pingpong --rails {RAIL_0[0]} --sizes 8,64K {SHORT} --json")
+        done = LAB.mpi("sh", "-c", f"roce-pingpong --rails {RAIL_0[0]} --sizes 8,64K {SHORT} --json")
         self.assertIn(done.returncode, MEASURED, done.stderr)
         document = json.loads(done.stdout)
         self.assertEqual({host["name"] for host in document["hosts"]}, {"node1", "node2"})
@@ -141,8 +87,7 @@ class Measures(Nodes):
         self.assertEqual(len(document["comparisons"]), 4)
 
     def test_both_rails_and_all_at_once(self) -> None:
-        done = lab("run", "--mpi", "--timeout", "90", "--", "sh", "-c",
-                   f"roce-pingpong --metric bandwidth --rails all --sizes 64K {SHORT} --json")
+        done = LAB.mpi("sh", "-c", f"roce-pingpong --metric bandwidth --rails all --sizes 64K {SHORT} --json")
         self.assertIn(done.returncode, MEASURED, done.stderr)
         paths = [result["paths"] for result in json.loads(done.stdout)["results"] if result["transport"] == "rc"]
         self.assertEqual(paths, [[0], [1], [0, 1]])
@@ -191,8 +136,8 @@ class RareFaultsAndOperations(Nodes):
     def test_every_operation_is_verified(self) -> None:
         for operation in ("write", "write-imm", "read", "atomic"):
             sizes = "" if operation == "atomic" else "--sizes 64,16K"
-            done = lab("run", "--mpi", "--timeout", "90", "--", "sh", "-c",
-                       f"roce-pingpong --rails {RAIL_0[0]} --transport rc --op {operation} {sizes} --verify {SHORT} --json")
+            done = LAB.mpi("sh", "-c", f"roce-pingpong --rails {RAIL_0[0]} --transport rc --op {operation} {sizes} "
+                                       f"--verify {SHORT} --json")
             self.assertIn(done.returncode, MEASURED, done.stderr)
             for result in json.loads(done.stdout)["results"]:
                 self.assertEqual(result["corrupt_messages"], 0, result)

@@ -4,65 +4,25 @@ One lab of two nodes serves all tests. Skips where QEMU is missing."""
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
-import sys
-import tempfile
 import time
 import unittest
-from pathlib import Path
 
-CHECKOUT = Path(__file__).resolve().parent.parent.parent
-BUILD = Path(os.environ.get("ROCEKIT_BUILD_DIR", CHECKOUT / "build"))
-PREFLIGHT = BUILD / "bin" / "roce-preflight"
-ROCE_LAB = CHECKOUT / "lab" / "roce-lab"
-sys.path.insert(0, str(CHECKOUT / "lab"))
-sys.dont_write_bytecode = True
-
-from labkit.errors import LabError  # noqa: E402
-from labkit.host import require_tools  # noqa: E402
+import labtest
 
 READY, DEGRADED, NOT_READY, UNKNOWN = 0, 1, 2, 3
-_runtime = tempfile.TemporaryDirectory(prefix="lf-", dir="/tmp")  # sockets need a short path
-ENVIRONMENT = {**os.environ, "XDG_RUNTIME_DIR": _runtime.name}
-
-
-def lab(*arguments: str, timeout: float = 120) -> subprocess.CompletedProcess:
-    return subprocess.run([sys.executable, str(ROCE_LAB), *arguments], env=ENVIRONMENT, stdin=subprocess.DEVNULL,
-                          capture_output=True, text=True, timeout=timeout, check=False)
-
-
-def node(number: int, script: str, timeout: int = 60) -> subprocess.CompletedProcess:
-    return lab("run", "--node", str(number), "--timeout", str(timeout), "--", "sh", "-c", script, timeout=timeout + 20)
+LAB = labtest.Lab("bin/roce-preflight")
+setUpModule, tearDownModule, node = LAB.set_up, LAB.tear_down, LAB.node
 
 
 def preflight(*options: str, timeout: int = 100) -> subprocess.CompletedProcess:
-    return lab("run", "--mpi", "--timeout", str(timeout), "--", "roce-preflight", "--quiet", *options,
-               timeout=timeout + 20)
+    return LAB.mpi("roce-preflight", "--quiet", *options, timeout=timeout)
 
 
 def first_finding(report: str) -> str:
     found = re.search(r"^(?:CRITICAL|WARNING|UNKNOWN) +(ROCE-[A-Z]+-[0-9]+)", report, re.MULTILINE)
     return found.group(1) if found else ""
-
-
-def setUpModule() -> None:
-    if not PREFLIGHT.exists():
-        raise unittest.SkipTest(f"{PREFLIGHT} is not built")
-    try:
-        require_tools()
-    except LabError as error:
-        raise unittest.SkipTest(str(error)) from error
-    up = lab("up", "--nodes", "2", "--build", str(BUILD), timeout=240)
-    if up.returncode != 0:
-        tearDownModule()
-        raise AssertionError(f"the lab did not boot: {up.stderr}")
-
-
-def tearDownModule() -> None:
-    lab("down")
-    _runtime.cleanup()
 
 
 class Nodes(unittest.TestCase):
@@ -96,25 +56,14 @@ class Nodes(unittest.TestCase):
         self.assertIn("reach done, rails FAILED, collectives", done.stdout)
 
     def test_a_peer_that_is_killed_ends_the_run(self) -> None:
-        listening = subprocess.Popen(
-            [sys.executable, str(ROCE_LAB), "run", "--node", "1", "--timeout", "90", "--", "sh", "-c",
-             "roce-preflight --listen 192.168.1.11 --full --quiet"],
-            env=ENVIRONMENT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        try:
-            line, said = "", ""
-            while "--join" not in line:
-                line = listening.stderr.readline()
-                self.assertTrue(line, f"no line to paste: {said}")
-                said += line
-            token = re.search(r"--join (\S+)", line).group(1)
-            node(2, f"roce-preflight --join {token} </dev/null >/dev/null 2>&1 & sleep 6; pkill -KILL -x roce-preflight")
+        with LAB.listening(f"roce-preflight --listen {labtest.LISTEN} --full --quiet") as listening:
+            node(2, f"roce-preflight --join {listening.target} </dev/null >/dev/null 2>&1 & sleep 6; "
+                    "pkill -KILL -x roce-preflight")
             killed = time.monotonic()
-            out, err = listening.communicate(timeout=60)
-        finally:
-            listening.kill()
+            done = listening.end(60)
         self.assertLess(time.monotonic() - killed, 20)  # far below --full
-        self.assertEqual((listening.returncode, out), (UNKNOWN, ""), err)
-        self.assertIn("rank 1 (node2)", err)
+        self.assertEqual((done.returncode, done.stdout), (UNKNOWN, ""), done.stderr)
+        self.assertIn("rank 1 (node2)", done.stderr)
 
 
 if __name__ == "__main__":

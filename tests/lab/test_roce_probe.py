@@ -5,56 +5,23 @@ other. One lab of two nodes with two rails serves all tests; each test undoes it
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 import tempfile
 import unittest
-from pathlib import Path
 
-CHECKOUT = Path(__file__).resolve().parent.parent.parent
-BUILD = Path(os.environ.get("ROCEKIT_BUILD_DIR", CHECKOUT / "build"))
-PROBE = BUILD / "bin" / "roce-probe"
-ROCE_LAB = CHECKOUT / "lab" / "roce-lab"
-sys.path.insert(0, str(CHECKOUT / "lab"))
-sys.dont_write_bytecode = True
+import labtest
+from labtest import AS_NOBODY, RAIL_0, RAIL_1
 
-from labkit.errors import LabError  # noqa: E402
-from labkit.host import require_tools  # noqa: E402
-
-RAIL_0, RAIL_1 = ("rocep1s0f0", "enp1s0f0np0"), ("roceP2p1s0f0", "enP2p1s0f0np0")
-AS_NOBODY = "setpriv --reuid 65534 --regid 65534 --clear-groups"
-_runtime = tempfile.TemporaryDirectory(prefix="lp-", dir="/tmp")  # sockets need a short path
-
-
-def lab(*arguments: str) -> subprocess.CompletedProcess:
-    return subprocess.run([sys.executable, str(ROCE_LAB), *arguments], env={**os.environ, "XDG_RUNTIME_DIR": _runtime.name},
-                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=240, check=False)
-
-
-def setUpModule() -> None:
-    if not PROBE.exists():
-        raise unittest.SkipTest(f"{PROBE} is not built")
-    try:
-        require_tools()
-    except LabError as error:
-        raise unittest.SkipTest(str(error)) from error
-    up = lab("up", "--nodes", "2", "--rails", "2", "--build", str(BUILD))
-    if up.returncode != 0:
-        tearDownModule()
-        raise AssertionError(f"the lab did not boot: {up.stderr}")
-
-
-def tearDownModule() -> None:
-    lab("down")
-    _runtime.cleanup()
+PROBE = labtest.BUILD / "bin" / "roce-probe"
+LAB = labtest.Lab("bin/roce-probe", rails=2)
+setUpModule, tearDownModule = LAB.set_up, LAB.tear_down
 
 
 class ProbeOnRealNodes(unittest.TestCase):
     def probe(self, before: str = "true", after: str = "true", wrapper: str = "") -> tuple[int, dict]:
         """Makes a fault with `before`, probes node 1, undoes it with `after`."""
         script = f"{before} || exit 90; {wrapper} roce-probe --json; status=$?; {after}; exit $status"
-        done = lab("run", "--node", "1", "--timeout", "90", "--", "sh", "-c", script)
+        done = LAB.node(1, script)
         try:
             return done.returncode, json.loads(done.stdout)
         except json.JSONDecodeError as error:
@@ -71,7 +38,7 @@ class ProbeOnRealNodes(unittest.TestCase):
         return document
 
     def test_every_healthy_node_is_ready(self) -> None:
-        done = lab("run", "--all", "--timeout", "90", "--", "roce-probe")
+        done = LAB.run("run", "--all", "--timeout", "90", "--", "roce-probe")
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertEqual(done.stdout.count("READY"), 2, done.stdout)
 
@@ -142,8 +109,7 @@ class ProbeOnRealNodes(unittest.TestCase):
                                 after=f"modprobe rdma_rxe && {links}")
 
     def test_saved_node_judges_alike_elsewhere(self) -> None:
-        done = lab("run", "--node", "1", "--timeout", "90", "--", "sh", "-c",
-                   "roce-probe --anonymize --save /tmp/saved >&2 && cd /tmp/saved && tar c . | base64")
+        done = LAB.node(1, "roce-probe --anonymize --save /tmp/saved >&2 && cd /tmp/saved && tar c . | base64")
         self.assertEqual(done.returncode, 0, done.stderr)
         with tempfile.TemporaryDirectory() as directory:
             subprocess.run("base64 -d | tar x", shell=True, cwd=directory, input=done.stdout, text=True, check=True)

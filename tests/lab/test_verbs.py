@@ -5,58 +5,25 @@ collectives_exercise hold all ends; one lab of two nodes serves all tests. Skips
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
-import tempfile
 import unittest
 from pathlib import Path
 
-CHECKOUT = Path(__file__).resolve().parent.parent.parent
-BUILD = Path(os.environ.get("ROCEKIT_BUILD_DIR", CHECKOUT / "build"))
-EXERCISE = BUILD / "tests" / "verbs_exercise"
-COLLECTIVES = BUILD / "tests" / "collectives_exercise"
-ROCE_LAB = CHECKOUT / "lab" / "roce-lab"
-sys.path.insert(0, str(CHECKOUT / "lab"))
-sys.dont_write_bytecode = True
+import labtest
+from labtest import AS_NOBODY
 
-from labkit.errors import LabError  # noqa: E402
-from labkit.host import require_tools  # noqa: E402
-
-NETDEV = "enp1s0f0np0"
+EXERCISE = labtest.BUILD / "tests" / "verbs_exercise"
+COLLECTIVES = labtest.BUILD / "tests" / "collectives_exercise"
+NETDEV = labtest.RAIL_0[1]
 PEER = "node2-lan"  # talk goes over the LAN, so that faults of the rail do not reach it
-AS_NOBODY = "setpriv --reuid 65534 --regid 65534 --clear-groups"
 OPERATIONS = ("send", "write", "write-imm", "read", "atomic")
-_runtime = tempfile.TemporaryDirectory(prefix="lv-", dir="/tmp")  # sockets need a short path
+LAB = labtest.Lab("tests/verbs_exercise")
+setUpModule, tearDownModule = LAB.set_up, LAB.tear_down
 
 
-def lab(*arguments: str, seconds: int = 240) -> subprocess.CompletedProcess:
-    return subprocess.run([sys.executable, str(ROCE_LAB), *arguments], env={**os.environ, "XDG_RUNTIME_DIR": _runtime.name},
-                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds, check=False)
-
-
-def setUpModule() -> None:
-    if not EXERCISE.exists():
-        raise unittest.SkipTest(f"{EXERCISE} is not built")
-    try:
-        require_tools()
-    except LabError as error:
-        raise unittest.SkipTest(str(error)) from error
-    up = lab("up", "--nodes", "2", "--build", str(BUILD))
-    if up.returncode != 0:
-        tearDownModule()
-        raise AssertionError(f"the lab did not boot: {up.stderr}")
-
-
-def tearDownModule() -> None:
-    lab("down")
-    _runtime.cleanup()
-
-
-class Lab(unittest.TestCase):
+class InLab(unittest.TestCase):
     def shell(self, script: str, seconds: int = 180) -> tuple[int, str]:
-        done = lab("run", "--node", "1", "--timeout", str(seconds), "--", "sh", "-c", script, seconds=seconds + 60)
+        done = LAB.node(1, script, timeout=seconds)
         return done.returncode, done.stdout + done.stderr
 
     def exercise(self, arguments: str, before: str = "true", after: str = "true", wrapper: str = "",
@@ -79,7 +46,7 @@ class Lab(unittest.TestCase):
             self.assertIn(word, text)
 
 
-class EveryOperation(Lab):
+class EveryOperation(InLab):
     def test_moves_what_it_says_polling(self) -> None:
         text = self.moves("--sizes 1,8,65536 --iterations 10 --stream-ms 30 --verify yes --bidirectional yes")
         for operation in OPERATIONS:
@@ -112,7 +79,7 @@ class EveryOperation(Lab):
         self.assertIn("memory hugepages", text)
 
 
-class TheConnection(Lab):
+class TheConnection(InLab):
     def test_takes_the_smaller_path_mtu_of_both_ends_and_says_so(self) -> None:
         text = self.moves("--ops send --sizes 65536 --iterations 3 --stream-ms 0 --verify yes",
                           before=f"ssh {PEER} ip link set dev {NETDEV} mtu 1500",
@@ -132,7 +99,7 @@ class TheConnection(Lab):
         self.moves("--transport ud --ops send --sizes 8 --iterations 60 --verify yes", before=lossy, after=mend)
 
 
-class CollectivesOnHostMemory(Lab):
+class CollectivesOnHostMemory(InLab):
     def test_bring_what_they_should(self) -> None:
         text = self.moves("--sizes 200,16386,600000 --iterations 1", program=COLLECTIVES)
         self.assertRegex(text, r"all-reduce +600000 B")
@@ -152,7 +119,7 @@ class CollectivesOnHostMemory(Lab):
         self.assertEqual(text.count("all ranks must run the same operations"), 2, text)
 
 
-class Faults(Lab):
+class Faults(InLab):
     def test_bad_input_names_its_limit(self) -> None:
         wrong = {
             "--device mlx5_7": ("no RDMA device mlx5_7", "it has rocep1s0f0"),
