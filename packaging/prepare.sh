@@ -1,13 +1,24 @@
+#!/usr/bin/env bash
 # Shared by ./quickstart and ./check: what must be installed, and how a build step fails in one sentence.
-# shellcheck shell=bash
+# Run by itself, it installs: `packaging/prepare.sh` what a build for this machine needs, `packaging/prepare.sh aarch64`
+# what the aarch64 preset needs on an x86-64 machine.
 
 # What the build needs, by the names of Debian 12 and Ubuntu 24.04.
 BUILD_PACKAGES=(g++ cmake ninja-build pkg-config git python3 libfmt-dev libcli11-dev nlohmann-json3-dev libnl-3-dev
                 libnl-route-3-dev libibverbs-dev ibverbs-providers libhwloc-dev libssl-dev libopenmpi-dev)
 # What the checks need on top.
+# shellcheck disable=SC2034 # used by ./check
 CHECK_PACKAGES=(libgtest-dev libgmock-dev libbenchmark-dev clang libclang-rt-dev clang-format cppcheck shellcheck python3-jsonschema python3-yaml ccache)
 # The unit tests look at real netdevs and at RDMA tools' output.
+# shellcheck disable=SC2034 # used by ./check
 TEST_PACKAGES=(rdma-core iproute2 ethtool)
+# What a build for aarch64 on x86-64 needs besides: the compiler, and the target's libraries by multiarch. Headers without
+# code (CLI11, nlohmann-json) are those of BUILD_PACKAGES. qemu-user runs the tests.
+CROSS_PACKAGES=(g++-aarch64-linux-gnu libfmt-dev:arm64 libnl-3-dev:arm64 libnl-route-3-dev:arm64 libibverbs-dev:arm64
+                ibverbs-providers:arm64 libhwloc-dev:arm64 libssl-dev:arm64 libgtest-dev:arm64 libgmock-dev:arm64
+                libbenchmark-dev:arm64 qemu-user-static)
+# Where packages are unpacked that cannot be installed for two architectures (cmake/CrossMpi.cmake).
+CROSS_UNPACKED=build-cross-packages
 
 MINIMUM_FREE_MB=3000
 
@@ -18,7 +29,13 @@ die() {
   exit 3
 }
 
-is_installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
+# NAME is this machine's, whatever other architectures have a package of that name; NAME:ARCHITECTURE is that one.
+is_installed() {
+  local own
+  own=$(dpkg --print-architecture)
+  dpkg-query -W -f '${Architecture} ${db:Status-Status}\n' "$1" 2>/dev/null |
+    if [[ $1 = *:* ]]; then grep -q ' installed$'; else grep -qxE "($own|all) installed"; fi
+}
 
 missing_packages() {
   local package
@@ -103,3 +120,65 @@ configure_and_build() {
   fi
   rm -f "$log"
 }
+
+# The packages of CROSS_PACKAGES, and Open MPI's unpacked beside the build directories.
+install_cross_packages() {
+  local log prefix
+  [ "$(uname -m)" = x86_64 ] || die "cross-compiling is for x86-64 machines; here, the release preset builds for $(uname -m) itself."
+  command -v apt-get >/dev/null || die "there is no apt-get here: the aarch64 preset takes the target's libraries from Debian's or Ubuntu's packages."
+  if ! dpkg --print-foreign-architectures | grep -qx arm64; then
+    prefix=$(root_prefix) || exit
+    say "dpkg will take packages of arm64 from now on (dpkg --add-architecture arm64)."
+    $prefix dpkg --add-architecture arm64
+  fi
+  # A list of packages that came before the architecture has none of its packages.
+  if [ -z "$(apt-cache show libfmt-dev:arm64 2>/dev/null)" ]; then
+    prefix=$(root_prefix) || exit
+    log=$(mktemp "${TMPDIR:-/tmp}/rocekit-apt.XXXXXX")
+    $prefix apt-get update >"$log" 2>&1 || true
+    if [ -z "$(apt-cache show libfmt-dev:arm64 2>/dev/null)" ]; then
+      # shellcheck source=/dev/null
+      if (. /etc/os-release && [[ " $ID ${ID_LIKE-} " == *" ubuntu "* ]]); then
+        die "apt knows no packages for arm64: Ubuntu keeps them on ports.ubuntu.com, which docs/aarch64.md (\"On Ubuntu\") tells how to add."
+      fi
+      explain_apt_failure "$log"
+    fi
+    rm -f "$log"
+  fi
+  install_packages "${CROSS_PACKAGES[@]}"
+  unpack_cross_mpi
+}
+
+# Without Open MPI the build leaves its modules out, and says so: no reason to stop.
+unpack_cross_mpi() {
+  local target=$CROSS_UNPACKED/aarch64-linux-gnu library folder
+  [ ! -e "$target" ] || return 0
+  library=$(apt-cache depends --important libopenmpi-dev:arm64 2>/dev/null | sed -n 's/.*Depends: \(libopenmpi[0-9][0-9a-z]*:arm64\)$/\1/p' | head -n 1)
+  folder=$(mktemp -d "${TMPDIR:-/tmp}/rocekit-openmpi.XXXXXX")
+  # apt's sandbox user may not write into a folder of root's.
+  chmod 755 "$folder"
+  if [ -n "$library" ] && (cd "$folder" && apt-get -o APT::Sandbox::User=root download libopenmpi-dev:arm64 "$library") >"$folder/log" 2>&1; then
+    mkdir -p "$folder/all" "$CROSS_UNPACKED"
+    for package in "$folder"/*.deb; do dpkg -x "$package" "$folder/all"; done
+    mv "$folder/all" "$target"
+  else
+    say "Open MPI for arm64 cannot be fetched ($(grep -m 1 '^E:' "$folder/log" 2>/dev/null || echo 'apt does not know it')): its modules will be left out."
+  fi
+  rm -rf "$folder"
+}
+
+if [ "${BASH_SOURCE[0]}" = "$0" ]; then
+  set -euo pipefail
+  cd "$(dirname "$(readlink -f "$0")")/.."
+  case ${1-} in
+    '') install_packages "${BUILD_PACKAGES[@]}" ;;
+    aarch64)
+      install_packages "${BUILD_PACKAGES[@]}"
+      install_cross_packages
+      ;;
+    *)
+      say "usage: packaging/prepare.sh [aarch64]"
+      die "unknown target '$1'."
+      ;;
+  esac
+fi
