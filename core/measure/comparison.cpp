@@ -53,6 +53,27 @@ Ratio ratio_of_pairs(std::span<const double> a, std::span<const double> b, doubl
   return result;
 }
 
+Ratio ratio_of_series(std::span<const double> a, std::span<const double> b, double confidence) {
+  Ratio result;
+  result.confidence = confidence;
+  result.low = 0;
+  result.high = std::numeric_limits<double>::infinity();
+  result.pairs = std::min(a.size(), b.size());
+  if (result.pairs == 0) return result;
+  std::vector<double> differences;
+  differences.reserve(a.size() * b.size());
+  for (const double one : a) {
+    for (const double other : b) differences.push_back(std::log(other / one));
+  }
+  std::sort(differences.begin(), differences.end());
+  result.ratio = std::exp(quantile(differences, 0.5));
+  if (const auto rank = shift_interval_rank(a.size(), b.size(), confidence)) {
+    result.low = std::exp(differences[*rank - 1]);
+    result.high = std::exp(differences[differences.size() - *rank]);
+  }
+  return result;
+}
+
 std::vector<int> alternate(int sides, int rounds) {
   std::vector<int> order;
   for (int round = 0; round < rounds; ++round) {

@@ -14,7 +14,7 @@ struct Ratio {
   double low = 1;    ///< interval that holds the true ratio with `confidence`
   double high = 1;
   double confidence = 0.99;
-  std::size_t pairs = 0;
+  std::size_t pairs = 0;  ///< of series that are no pairs: values of the shorter one
   bool differs() const { return pairs > 0 && (low > 1 || high < 1); }
   friend bool operator==(const Ratio&, const Ratio&) = default;
 };
@@ -34,6 +34,10 @@ inline constexpr ComparisonPlan bandwidth_plan{10, std::chrono::milliseconds(100
 
 /// Spans of equal length, positive values. With too few pairs for the confidence the interval is 0 to infinity.
 Ratio ratio_of_pairs(std::span<const double> a, std::span<const double> b, double confidence = 0.99);
+
+/// The same from two series that were not measured side by side: Hodges and Lehmann's shift with Mann and Whitney's
+/// interval. It holds what one series and the other scatter by, not what runs differ by (history.h).
+Ratio ratio_of_series(std::span<const double> a, std::span<const double> b, double confidence = 0.99);
 
 /// Order in which `sides` alternate over `rounds`: forwards and backwards in turn (0 1, 1 0, 0 1, ...), so that a drift
 /// favours none.

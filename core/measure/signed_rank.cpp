@@ -1,5 +1,6 @@
 #include "core/measure/signed_rank.h"
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -9,6 +10,7 @@ namespace {
 
 constexpr std::size_t exact_median_values = 1000;
 constexpr std::size_t exact_walsh_values = 60;
+constexpr std::size_t exact_shift_values = 20;
 
 /// The largest k with 2 P(X <= k - 1) <= 1 - confidence, where `weights[x]` is P(X = x).
 std::optional<std::size_t> rank_of(const std::vector<double>& weights, double confidence) {
@@ -67,6 +69,30 @@ std::optional<std::size_t> walsh_interval_rank(std::size_t n, double confidence)
     }
   }
   return rank_of(weights, confidence);
+}
+
+std::optional<std::size_t> shift_interval_rank(std::size_t n, std::size_t m, double confidence) {
+  if (n == 0 || m == 0) return std::nullopt;
+  const auto first = static_cast<double>(n);
+  const auto second = static_cast<double>(m);
+  if (std::max(n, m) > exact_shift_values) {
+    return approximate_rank(first * second / 2, std::sqrt(first * second * (first + second + 1) / 12), confidence);
+  }
+  // ways[i][u]: of i values of the first kind among those dealt so far, u pairs have the other kind before them.
+  std::vector<std::vector<double>> ways(n + 1, std::vector<double>(n * m + 1, 0.0));
+  ways[0][0] = 1;
+  for (std::size_t dealt = 1; dealt <= n + m; ++dealt) {
+    // The value of rank `dealt` is of the first kind with the others before it, or of the second.
+    for (std::size_t i = std::min(n, dealt); i > 0; --i) {
+      const std::size_t others = dealt - i;
+      if (others > m) continue;
+      for (std::size_t u = n * m + 1; u-- > others;) ways[i][u] += ways[i - 1][u - others];
+    }
+  }
+  double all = 0;
+  for (const double count : ways[n]) all += count;
+  for (double& count : ways[n]) count /= all;
+  return rank_of(ways[n], confidence);
 }
 
 }  // namespace rocekit::measure

@@ -17,6 +17,11 @@ std::optional<std::size_t> median_interval_rank(std::size_t n, double confidence
 /// to 60 values, its normal approximation above.
 std::optional<std::size_t> walsh_interval_rank(std::size_t n, double confidence);
 
+/// The same among the n m differences of n values and m others, for the shift between two distributions: from Mann and
+/// Whitney's distribution (Hollander, Wolfe and Chicken, 4.3), exact up to 20 values a side, its normal approximation
+/// above.
+std::optional<std::size_t> shift_interval_rank(std::size_t n, std::size_t m, double confidence);
+
 /// x with P(|Z| <= x) = `probability` of the standard normal distribution.
 double normal_two_sided(double probability);
 
