@@ -58,19 +58,15 @@ const char* doing(Step step) {
 }
 
 Times times_of(const Settings& settings) {
+  Times times{milliseconds(18'000), milliseconds(58'000)};
+  if (settings.effort == Effort::quick) times = {milliseconds(5'000), milliseconds(30'000)};
+  if (settings.effort == Effort::full) times = {milliseconds(100'000), milliseconds(240'000)};
   if (settings.budget_ms) {
     const milliseconds budget(*settings.budget_ms);
-    return {budget * 8 / 10, budget};
+    const milliseconds most = budget * 8 / 10;
+    times = {settings.effort == Effort::normal ? most : std::min(times.target, most), budget};
   }
-  switch (settings.effort) {
-    case Effort::quick:
-      return {milliseconds(5'000), milliseconds(30'000)};
-    case Effort::normal:
-      return {milliseconds(18'000), milliseconds(58'000)};
-    case Effort::full:
-      break;
-  }
-  return {milliseconds(100'000), milliseconds(240'000)};
+  return times;
 }
 
 Share share_of(Step step, milliseconds elapsed, const Times& times) {

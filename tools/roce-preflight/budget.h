@@ -19,7 +19,7 @@ struct Times {
   std::chrono::milliseconds limit{0};   ///< the run ends by then, whatever happens
 };
 /// --quick ends in about 5 s, the default run under 30 s, --full in about two minutes on real nodes; emulated ones take
-/// longer and have until the limit. --budget is both.
+/// longer and have until the limit. --budget is the limit, and is used up for measuring unless --quick says otherwise.
 Times times_of(const Settings& settings);
 
 struct Share {

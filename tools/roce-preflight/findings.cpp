@@ -43,12 +43,17 @@ bool is_minor(const Finding& finding) {
 int rank_of(const Finding& finding) {
   constexpr std::array<std::string_view, 14> areas{"DEV", "ACC", "LNK", "NET", "GID",  "MTU", "PAIR",
                                                    "PCI", "ENV", "SRV", "CTR", "PERF", "CFG", ""};
-  return static_cast<int>(std::find(areas.begin(), areas.end() - 1, area_of(finding)) - areas.begin());
+  // How NCCL's choices on two nodes go together follows from what each node is set to.
+  const bool of_choices = is_one_of(finding.id, {"ROCE-PAIR-009", "ROCE-PAIR-010", "ROCE-PAIR-012", "ROCE-PAIR-013"});
+  const std::string_view area = of_choices ? "SRV" : area_of(finding);
+  return 2 * static_cast<int>(std::find(areas.begin(), areas.end() - 1, area) - areas.begin()) + (of_choices ? 1 : 0);
 }
 
-int tier_of(const Finding& finding) {
+int tier_of(const Found& found) {
+  const Finding& finding = found.finding;
   if (finding.severity == Severity::unknown) return finding.id == "ROCE-PERF-016" ? 4 : finding.essential ? 5 : 6;
-  if (is_consequence(finding)) return finding.severity == Severity::critical ? 2 : is_minor(finding) ? 3 : 2;
+  if (found.of_a_step || is_consequence(finding))
+    return finding.severity == Severity::critical ? 2 : is_minor(finding) ? 3 : 2;
   if (is_minor(finding) && finding.severity != Severity::critical) return 3;
   return finding.severity == Severity::critical ? 0 : 1;
 }
@@ -80,7 +85,7 @@ std::vector<Found> merge(const std::vector<Finding>& findings) {
              other.finding.subject == finding.subject && other.finding.title == finding.title;
     });
     if (same == merged.end()) {
-      merged.push_back({finding, {}});
+      merged.push_back({finding, {}, false});
       if (!finding.host.empty()) merged.back().hosts.push_back(finding.host);
       continue;
     }
@@ -93,8 +98,8 @@ std::vector<Found> merge(const std::vector<Finding>& findings) {
 
 void order(std::vector<Found>& findings) {
   std::stable_sort(findings.begin(), findings.end(), [](const Found& a, const Found& b) {
-    const int tier_a = tier_of(a.finding);
-    const int tier_b = tier_of(b.finding);
+    const int tier_a = tier_of(a);
+    const int tier_b = tier_of(b);
     if (tier_a != tier_b) return tier_a < tier_b;
     const int weight_a = checks::weight(a.finding.severity);
     const int weight_b = checks::weight(b.finding.severity);
@@ -120,9 +125,15 @@ void conclude(Report& report) {
   report.all.insert(report.all.end(), measured.begin(), measured.end());
   report.figures = figures_of(report);
   judge_requirements(report, report.all);
-  judge_steps(report, report.all);
+  std::vector<Finding> of_steps;
+  judge_steps(report, of_steps);
+  report.all.insert(report.all.end(), of_steps.begin(), of_steps.end());
   for (Found& found : merge(report.all)) {
-    if (is_fault(found.finding)) report.findings.push_back(std::move(found));
+    if (!is_fault(found.finding)) continue;
+    found.of_a_step = std::any_of(of_steps.begin(), of_steps.end(), [&](const Finding& finding) {
+      return finding.id == found.finding.id && finding.subject == found.finding.subject;
+    });
+    report.findings.push_back(std::move(found));
   }
   order(report.findings);
   report.verdict = checks::judge(report.all);

@@ -16,7 +16,7 @@ std::vector<Found> merge(const std::vector<checks::Finding>& findings);
 void order(std::vector<Found>& findings);
 
 /// Findings for steps that are not done, and for requirements that are not met (ROCE-PERF-015, -016, and the check that
-/// a failed step's sentence names).
+/// a failed step's sentence names, unless `report.all` has it).
 void judge_steps(const Report& report, std::vector<checks::Finding>& out);
 void judge_requirements(const Report& report, std::vector<checks::Finding>& out);
 

@@ -56,6 +56,13 @@ int bind_to(int fd, const std::string& ip) {
   return ::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address);
 }
 
+/// What another interface would carry or answer says nothing of this rail. Where the kernel does not allow it, the
+/// address alone has to do.
+void keep_to(int fd, const std::string& netdev) {
+  if (netdev.empty()) return;
+  ::setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, netdev.c_str(), static_cast<socklen_t>(netdev.size()));
+}
+
 int connect_to(int fd, const std::string& ip, std::uint16_t port) {
   const sockaddr_in address = address_of(ip, port);
   return ::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address);
@@ -128,7 +135,10 @@ class Crossings {
     here.sends = crossing.from.rank == me();
     here.tcp = io::FileDescriptor(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     here.udp = io::FileDescriptor(::socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-    const std::string& own = here.sends ? crossing.from.ip : crossing.to.ip;
+    const pingpong::End& end = here.sends ? crossing.from : crossing.to;
+    const std::string& own = end.ip;
+    if (here.tcp) keep_to(here.tcp.get(), end.netdev);
+    if (here.udp) keep_to(here.udp.get(), end.netdev);
     const bool bound = here.tcp && here.udp && bind_to(here.tcp.get(), own) == 0 && bind_to(here.udp.get(), own) == 0;
     if (here.sends) {
       crossing.source = source_towards(crossing.to.ip);

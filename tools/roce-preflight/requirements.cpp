@@ -27,22 +27,27 @@ std::string check_in(const std::string& sentence) {
   return std::regex_search(sentence, found, id) && checks::find_check(found.str()) != nullptr ? found.str() : "";
 }
 
-/// The check that explains why a step failed. Where nothing is acknowledged on a rail that IP crosses well, it is what
-/// filters RoCE alone.
-std::string check_of(const std::string& why, const Report& report) {
-  const bool silent = why.find("IBV_WC_RETRY_EXC_ERR") != std::string::npos;
-  const bool crossed = !report.crossings.empty() &&
-                       std::all_of(report.crossings.begin(), report.crossings.end(), [](const Crossing& crossing) {
-                         return crossing.tcp.empty() && crossing.full_arrived;
-                       });
-  return silent && crossed ? silent_check : check_in(why);
-}
-
 bool is_known(const std::vector<Finding>& findings, const std::string& id) {
   return std::any_of(findings.begin(), findings.end(), [&](const Finding& finding) {
     return finding.id == id &&
            (finding.severity == checks::Severity::critical || finding.severity == checks::Severity::warning);
   });
+}
+
+/// The check that explains why a step failed: no answer, by what reaching the rails has found. Where nothing is
+/// acknowledged on a rail that IP crosses well, it is what filters RoCE alone.
+std::string check_of(const std::string& why, const Report& report) {
+  const bool silent = why.find("IBV_WC_RETRY_EXC_ERR") != std::string::npos;
+  if (silent || why.find("ETIMEDOUT") != std::string::npos) {
+    for (const char* id : {silent_check, "ROCE-PAIR-019", "ROCE-PAIR-020"}) {
+      if (is_known(report.all, id)) return id;
+    }
+  }
+  const bool crossed = !report.crossings.empty() &&
+                       std::all_of(report.crossings.begin(), report.crossings.end(), [](const Crossing& crossing) {
+                         return crossing.tcp.empty() && crossing.full_arrived;
+                       });
+  return silent && crossed ? silent_check : check_in(why);
 }
 
 }  // namespace
@@ -53,7 +58,7 @@ void judge_steps(const Report& report, std::vector<Finding>& out) {
     const std::string what =
         fmt::format("{} {}", doing(record.step), record.state == State::failed ? "failed" : "was not done");
     const std::string id = record.state == State::failed ? check_of(record.why, report) : "";
-    if (!id.empty() && !is_known(out, id)) {
+    if (!id.empty() && !is_known(report.all, id) && !is_known(out, id)) {
       const bool filtered = id == silent_check;
       verdicts_of(id, "", out)
           .critical(to_string(record.step),

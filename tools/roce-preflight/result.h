@@ -41,6 +41,7 @@ struct Node {
 struct Found {
   checks::Finding finding;         ///< of the first host; evidence and remedies of all
   std::vector<std::string> hosts;  ///< that have it; empty: it is of the pair
+  bool of_a_step = false;          ///< told by a step that failed: after what made it fail
 };
 
 /// One line of what was measured.

@@ -101,6 +101,17 @@ TEST(Budget, WhatNoLongerFitsIsNotBegun) {
   EXPECT_EQ(share_of(Step::collectives, milliseconds(9'000), times).limit, milliseconds(0));
 }
 
+TEST(Budget, AQuickRunMeasuresBrieflyWithinAnyBudget) {
+  Settings settings;
+  settings.effort = Effort::quick;
+  const milliseconds briefly = times_of(settings).target;
+  settings.budget_ms = 120'000;
+  EXPECT_EQ(times_of(settings).target, briefly);
+  EXPECT_EQ(times_of(settings).limit, milliseconds(120'000));
+  settings.budget_ms = 3'000;
+  EXPECT_LT(times_of(settings).target, milliseconds(3'000));
+}
+
 // ---- findings -------------------------------------------------------------------------------------------------------
 
 TEST(Findings, TheSameFaultOnTwoNodesIsToldOnceAndNamesBoth) {
@@ -126,6 +137,13 @@ TEST(Findings, CausesStandBeforeWhatFollowsFromThem) {
   EXPECT_THAT(ids_of(findings),
               ElementsAre("ROCE-LNK-001", "ROCE-ENV-001", "ROCE-MTU-001", "ROCE-PAIR-002", "ROCE-PAIR-003",
                           "ROCE-PERF-009", "ROCE-PAIR-007", "ROCE-CFG-001", "ROCE-PERF-016", "ROCE-LNK-006"));
+}
+
+TEST(Findings, WhatANodeIsSetToStandsBeforeWhatComesOfItBetweenNodes) {
+  auto found = merge({finding("ROCE-PAIR-010", Severity::critical), finding("ROCE-ENV-001", Severity::critical),
+                      finding("ROCE-PAIR-014", Severity::critical)});
+  order(found);
+  EXPECT_THAT(ids_of(found), ElementsAre("ROCE-PAIR-014", "ROCE-ENV-001", "ROCE-PAIR-010"));
 }
 
 TEST(Verdict, AHealthyRunIsReady) {
@@ -167,6 +185,24 @@ TEST(Verdict, RdmaThatIsSilentWhereIpCrossesIsFiltered) {
   EXPECT_EQ(ids_of(concluded(report).findings).front(), "ROCE-PAIR-003");
   report.crossings[1].tcp = "connect: no answer";
   EXPECT_EQ(ids_of(concluded(report).findings).front(), "ROCE-CTR-001");
+}
+
+TEST(Verdict, WhatMadeAStepFailStandsBeforeWhatTheStepSays) {
+  Report report = healthy();
+  report.all.push_back(finding("ROCE-PAIR-014", Severity::critical));
+  report.steps[3].state = State::failed;
+  report.steps[3].why = "connect: Connection refused; roce-probe explain ROCE-NET-003";
+  EXPECT_THAT(ids_of(concluded(report).findings), ElementsAre("ROCE-PAIR-014", "ROCE-NET-003", "ROCE-PERF-016"));
+}
+
+TEST(Verdict, AStepThatGotNoAnswerIsExplainedByWhatDoesNotGetThrough) {
+  for (const char* id : {"ROCE-PAIR-003", "ROCE-PAIR-019", "ROCE-PAIR-020"}) {
+    Report report = healthy();
+    report.all.push_back(finding(id, Severity::critical));
+    report.steps[3].state = State::failed;
+    report.steps[3].why = "connect: Connection timed out (ETIMEDOUT); roce-probe explain ROCE-NET-003";
+    EXPECT_THAT(ids_of(concluded(report).findings), ElementsAre(id, "ROCE-PERF-016"));
+  }
 }
 
 TEST(Verdict, RequirementsThatAreNotMetAreCritical) {
