@@ -6,11 +6,12 @@ import argparse
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from . import client
 from .errors import LabError
+from .faults import BY_NAME, FAULTS, Fault
 from .host import packages
 from .launch import Launch, prepare_guest, say, stop
 from .state import (
@@ -80,15 +81,17 @@ def _parser() -> argparse.ArgumentParser:
     where.add_argument("--node", type=int, default=1, metavar="I", help="on node I (1)")
     where.add_argument("--all", action="store_true", help="on every node at once, a header line each")
     where.add_argument("--mpi", action="store_true", help="under mpirun, one rank a node")
+    run.add_argument("--fault", type=_fault, metavar="NAME", help="with this fault made, and healed afterwards")
     run.add_argument("--timeout", type=_seconds, metavar="S", help="end the command after S seconds, exit code 124")
     run.usage = (
-        "roce-lab run [--node I | --all | --mpi] [--timeout S] "
+        "roce-lab run [--node I | --all | --mpi] [--fault NAME] [--timeout S] "
         "[--nodes N] [--rails R] [--mtu M] [--build DIR] -- CMD..."
     )
     shell = add("shell", _shell, "interactive shell on a node", shape=True)
     shell.add_argument("node", type=int, nargs="?", default=1, metavar="I", help="node (1)")
     add("status", _status, "say whether a lab is up, and the process ids of its nodes")
     add("down", _down, "end the lab that is up")
+    add("faults", _faults, "list the faults that --fault makes")
     add("packages", _packages, "print the apt packages that the lab needs, on one line")
     return parser
 
@@ -114,6 +117,12 @@ def _seconds(text: str) -> float:
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text} is not a positive number of seconds")
     return value
+
+
+def _fault(text: str) -> Fault:
+    if text not in BY_NAME:
+        raise argparse.ArgumentTypeError(f"there is no fault {text}; `roce-lab faults` lists them")
+    return BY_NAME[text]
 
 
 def _new_lab(options: argparse.Namespace, state: StateDirectory) -> Lab:
@@ -176,14 +185,34 @@ def _run(options: argparse.Namespace) -> int:
     if not options.argv:
         raise LabError("no command given: roce-lab run ... -- CMD")
 
-    def use(lab: Lab) -> int:
+    fault = options.fault
+    if fault and options.rails is None:
+        options.rails = fault.rails
+
+    def run(lab: Lab, argv: list[str]) -> int:
         if options.all:
-            return client.run_all(lab, options.argv, options.timeout)
+            return client.run_all(lab, argv, options.timeout)
         if options.mpi:
-            return client.run_mpi(lab, options.argv, options.timeout)
-        return client.run_one(lab, options.node, options.argv, options.timeout)
+            return client.run_mpi(lab, argv, options.timeout, over_lan=fault is not None)
+        return client.run_one(lab, options.node, argv, options.timeout)
+
+    def use(lab: Lab) -> int:
+        if fault is None:
+            return run(lab, options.argv)
+        say(f"{fault.name}: {fault.says}")
+        try:
+            _on_nodes(lab, fault.make, f"could not make {fault.name}")
+            return run(lab, fault.wrap(options.argv))
+        finally:
+            _on_nodes(lab, fault.heal, f"could not heal {fault.name}: end the lab with `roce-lab down`")
 
     return _in_lab(options, options.node, use)
+
+
+def _on_nodes(lab: Lab, scripts: Mapping[int, str], failure: str) -> None:
+    for node, script in scripts.items():
+        if client.run_one(lab, node, ["sh", "-ec", script], timeout_s=60) != 0:
+            raise LabError(failure)
 
 
 def _shell(options: argparse.Namespace) -> int:
@@ -215,6 +244,12 @@ def _down(options: argparse.Namespace) -> int:
     else:
         say("no lab is up")
     remove_stale()
+    return 0
+
+
+def _faults(options: argparse.Namespace) -> int:
+    width = max(len(fault.name) for fault in FAULTS)
+    print("\n".join(f"{fault.name:<{width}}  {fault.says}" for fault in FAULTS))
     return 0
 
 

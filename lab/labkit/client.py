@@ -21,6 +21,7 @@ from . import frames
 from .errors import LabError
 from .nodefiles import command_environment
 from .state import CHECKOUT, Lab, in_checkout
+from .topology import LAN
 
 EXIT_TIMEOUT = 124
 EXIT_LAB = 3
@@ -246,10 +247,13 @@ def run_all(lab: Lab, argv: list[str], timeout_s: float | None) -> int:
     return code
 
 
-def run_mpi(lab: Lab, argv: list[str], timeout_s: float | None) -> int:
-    """One rank a node, started from node 1."""
-    hosts = ",".join(lab.topology.hostnames())
+def run_mpi(lab: Lab, argv: list[str], timeout_s: float | None, over_lan: bool = False) -> int:
+    """One rank a node, started from node 1. `over_lan`: MPI's own traffic leaves the fabric alone."""
+    hosts = ",".join(name + ("-lan" if over_lan else "") for name in lab.topology.hostnames())
     mpirun = ["mpirun", "-np", str(lab.topology.nodes), "-H", hosts, "--map-by", "node", "-x", "PATH"]
+    if over_lan:
+        for parameter in ("oob_tcp_if_include", "btl_tcp_if_include"):
+            mpirun += ["--mca", parameter, LAN.netdev]
     return run_one(lab, 1, [*mpirun, *argv], timeout_s)
 
 

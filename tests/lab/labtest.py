@@ -31,6 +31,12 @@ LISTEN = "192.168.1.11"  # node 1 on the LAN, which no fault of a rail touches
 AS_NOBODY = "setpriv --reuid 65534 --regid 65534 --clear-groups"
 
 
+def first_finding(report: str) -> str:
+    """The check of the first finding in a text report; empty: there is none."""
+    found = re.search(r"^(?:CRITICAL|WARNING|UNKNOWN) +(ROCE-[A-Z]+-[0-9]+)", report, re.MULTILINE)
+    return found.group(1) if found else ""
+
+
 class Lab:
     """A lab of this process alone: another's is not seen, and this one's goes with it."""
 
