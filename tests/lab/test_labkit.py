@@ -6,6 +6,7 @@ from __future__ import annotations
 import io
 import os
 import socket
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -16,7 +17,7 @@ from unittest import mock
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent / "lab"))
 sys.dont_write_bytecode = True
 
-from labkit import accel, cache, cli, frames, host, hub, kernel, processes, qemu, state, topology  # noqa: E402
+from labkit import accel, cache, cli, faults, frames, host, hub, kernel, processes, qemu, state, topology  # noqa: E402
 from labkit.errors import LabError  # noqa: E402
 from labkit.initramfs import CpioArchive  # noqa: E402
 
@@ -54,6 +55,34 @@ class Frames(unittest.TestCase):
             got += reader.receive()
             channel.flush()
         self.assertTrue(all(data == payload for _, _, data in got))
+
+
+class Faults(unittest.TestCase):
+    def test_each_has_a_name_of_its_own_and_is_expected_by_the_campaign(self) -> None:
+        self.assertEqual(len(faults.BY_NAME), len(faults.FAULTS))
+        campaign = Path(__file__).resolve().parent / "faults"
+        listed = subprocess.run([sys.executable, campaign, "--list"], capture_output=True, text=True, check=True).stdout
+        self.assertEqual([line.split()[0] for line in listed.splitlines()], [fault.name for fault in faults.FAULTS])
+
+    def test_what_is_made_on_a_node_is_healed_there(self) -> None:
+        for fault in faults.FAULTS:
+            if fault.name != "peer-dies":  # heals itself
+                self.assertEqual(set(fault.make), set(fault.heal), fault.name)
+
+    def test_scripts_are_what_a_shell_reads(self) -> None:
+        for fault in faults.FAULTS:
+            under = [f"{words} true" for words in fault.under.values()]
+            for script in (*fault.make.values(), *fault.heal.values(), *under):
+                with self.subTest(script=script):
+                    subprocess.run(["sh", "-n", "-c", script], check=True)
+
+    def test_a_command_runs_under_the_words_of_its_node_alone(self) -> None:
+        fault = faults.Fault("f", "", under={2: "env 'SET=a b'"})
+        command = fault.wrap(["sh", "-c", 'echo "$SET-$1"', "sh", "it's"])
+        for node, said in (("1", "-it's\n"), ("2", "a b-it's\n")):
+            environment = {**os.environ, "ROCEKIT_LAB_NODE": node}
+            done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+            self.assertEqual(done.stdout, said)
 
 
 class Hub(unittest.TestCase):
