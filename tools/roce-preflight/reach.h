@@ -33,6 +33,9 @@ void fields(Archive& archive, Crossing& c) {
 std::vector<Crossing> cross(session::Session& session, const std::vector<pingpong::PathPlan>& paths,
                             std::chrono::milliseconds patience);
 
+/// One clause, when no TCP connection came about on any of them; empty: one did, or nothing was tried.
+std::string why_blocked(const std::vector<Crossing>& crossings);
+
 /// ROCE-PAIR-003, -019, -020 and -021.
 void judge(const std::vector<Crossing>& crossings, std::vector<checks::Finding>& out);
 

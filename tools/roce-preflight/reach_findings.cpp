@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "tools/roce-pingpong/judging.h"
 #include "tools/roce-pingpong/labels.h"
 #include "tools/roce-preflight/reach.h"
@@ -94,6 +96,12 @@ void judge(const Crossing& crossing, std::vector<Finding>& out) {
 }
 
 }  // namespace
+
+std::string why_blocked(const std::vector<Crossing>& crossings) {
+  const bool blocked =
+      std::all_of(crossings.begin(), crossings.end(), [](const Crossing& crossing) { return !crossing.tcp.empty(); });
+  return crossings.empty() || !blocked ? "" : "no TCP connection comes about on any rail";
+}
 
 void judge(const std::vector<Crossing>& crossings, std::vector<Finding>& out) {
   for (const Crossing& crossing : crossings) judge(crossing, out);

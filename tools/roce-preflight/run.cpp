@@ -47,10 +47,11 @@ class Run {
         alone);
     step(
         Step::reach, [&](const Share& share) { reach(share); }, alone);
+    const std::string no_way = session_.size() < 2 ? alone : no_way_between();
     step(
-        Step::rails, [&](const Share& share) { rails(share); }, session_.size() < 2 ? alone : "");
+        Step::rails, [&](const Share& share) { rails(share); }, no_way);
     step(
-        Step::collectives, [&](const Share& share) { collectives(share); }, session_.size() < 2 ? alone : "");
+        Step::collectives, [&](const Share& share) { collectives(share); }, no_way);
     if (leads()) conclude(report_);
     report_.elapsed_s = std::chrono::duration<double>(steady_clock::now() - began_).count();
     return std::move(report_);
@@ -148,6 +149,13 @@ class Run {
     report_.crossings = cross(session_, paths, std::min(most_reaching, share.limit / 2));
     if (leads()) judge(report_.crossings, report_.all);
     if (!none.empty()) throw InputError(none);
+  }
+
+  /// Why there is no point in measuring between nodes, the same on all ranks: connections that cannot come about would
+  /// be waited for until the time is up.
+  std::string no_way_between() {
+    if (nodes_.leaders.size() < 2) return {};
+    return session_.broadcast(leads() ? why_blocked(report_.crossings) : "", 0, "telling what was reached");
   }
 
   void rails(const Share& share) {

@@ -265,6 +265,14 @@ TEST(Reach, EachFaultHasItsCheck) {
   EXPECT_THAT(faults_of(datagrams), ElementsAre("ROCE-PAIR-019 unknown"));
 }
 
+TEST(Reach, OneRailThatConnectsIsAWay) {
+  Crossing filtered = crossing();
+  filtered.tcp = "connect: no answer";
+  EXPECT_EQ(why_blocked({filtered, crossing()}), "");
+  EXPECT_EQ(why_blocked({}), "");
+  EXPECT_THAT(why_blocked({filtered, filtered}), HasSubstr("no TCP connection"));
+}
+
 // ---- outputs --------------------------------------------------------------------------------------------------------
 
 TEST(Outputs, PrometheusHasOneSeriesACheckAndHostAndARail) {
