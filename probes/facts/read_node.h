@@ -35,4 +35,11 @@ NodeFacts read_node(const FileTree& tree, const KernelAnswers& answers, std::opt
 /// Returns its start in clock ticks since the boot, which tells a later process of the same number apart.
 std::uint64_t require_process(const FileTree& tree, int pid);
 
+/// Throws InputError when the process is another by now, or gone: a live tree was read meanwhile.
+void require_same_process(const std::optional<int>& pid, std::uint64_t start);
+
+/// This node as it is now, and of options.serving what can be read. Throws InputError when there is no such process, or
+/// it ended while it was read.
+NodeFacts read_this_node(const AskOptions& options = {});
+
 }  // namespace rocekit::facts

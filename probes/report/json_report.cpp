@@ -119,7 +119,7 @@ nlohmann::ordered_json finding_json(const checks::Finding& finding) {
           {"essential", finding.essential}};
 }
 
-nlohmann::ordered_json render_json(const ProbeReport& report, const std::string& started_at) {
+nlohmann::ordered_json host_json(const ProbeReport& report) {
   Json host = facts::to_json(report.node);
   if (report.node.serving) {
     host["serving"]["process"]["predicted_nccl"] = predicted_nccl_json(report.nccl);
@@ -130,7 +130,10 @@ nlohmann::ordered_json render_json(const ProbeReport& report, const std::string&
   Json rails = Json::array();
   for (const derived::Rail& rail : report.rails) rails.push_back(rail_json(rail));
   host["rails"] = std::move(rails);
+  return host;
+}
 
+nlohmann::ordered_json render_json(const ProbeReport& report, const std::string& started_at) {
   Json findings = Json::array();
   for (const checks::Finding& finding : report.findings) findings.push_back(finding_json(finding));
 
@@ -140,7 +143,7 @@ nlohmann::ordered_json render_json(const ProbeReport& report, const std::string&
   document["tool"] = tool_json("roce-probe");
   document["started_at"] = started_at;
   document["hosts"] = Json::array();
-  document["hosts"].push_back(std::move(host));
+  document["hosts"].push_back(host_json(report));
   document["findings"] = std::move(findings);
   document["verdict"] = checks::to_string(report.verdict);
   return document;

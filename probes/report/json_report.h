@@ -16,6 +16,9 @@ nlohmann::ordered_json tool_json(const char* name);
 /// An item of the `findings` of every document.
 nlohmann::ordered_json finding_json(const checks::Finding& finding);
 
+/// An item of the `hosts`: all facts, the rails, and what NCCL will choose for each process.
+nlohmann::ordered_json host_json(const ProbeReport& report);
+
 nlohmann::ordered_json render_json(const ProbeReport& report, const std::string& started_at);
 
 /// The node of a rocekit/probe document. Throws InputError naming `document` and what is wrong:

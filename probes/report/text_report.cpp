@@ -11,8 +11,8 @@
 #include "core/text/ascii.h"
 #include "core/text/table.h"
 #include "core/text/utf8.h"
-#include "probes/derived/serving_view.h"
 #include "probes/report/finding_text.h"
+#include "probes/report/serving_text.h"
 
 namespace rocekit::report {
 namespace {
@@ -181,42 +181,11 @@ class Report {
   /// The process that is judged in place of this one.
   void process() {
     if (!node_.serving) return;
-    const facts::Serving& serving = *node_.serving;
-    std::vector<std::string> words;
-    if (serving.container) {
-      words.push_back(*serving.container == "none" ? "no container"
-                                                   : fmt::format("in a container ({})", *serving.container));
-    }
-    if (serving.process.euid) {
-      words.push_back(*serving.process.euid == 0 ? "root" : fmt::format("user {}", *serving.process.euid));
-    }
-    if (serving.user_namespace.is(true)) words.emplace_back("rootless");
-    if (serving.process.memlock) words.push_back("memlock " + memlock_in_words(*serving.process.memlock));
-    if (serving.same_network.is(false)) words.emplace_back("network namespace of its own");
-    if (serving.nccl_libraries) {
-      words.push_back(serving.nccl_libraries->empty()
-                          ? std::string("NCCL not loaded")
-                          : "NCCL " + serving.nccl_libraries->front().version.value_or("of unknown version"));
-    }
-    if (serving.open_files) {
-      const auto open = std::count_if(serving.uverbs.begin(), serving.uverbs.end(),
-                                      [](const facts::NodeAccess& access) { return access.open; });
-      words.push_back(
-          fmt::format("{} RDMA device{} open", open == 0 ? "no" : std::to_string(open), open == 1 ? "" : "s"));
-    }
-    labelled("PROC", text::printable(fmt::format("judged: {}{}{}", derived::name_of(serving), words.empty() ? "" : ": ",
-                                                 join(words))));
+    labelled("PROC", text::printable("judged: " + serving_in_words(*node_.serving)));
   }
 
   static std::string no_libibverbs(const facts::Missing& missing) {
     return missing.why == Why::not_read ? "rdma-core not looked for" : "no libibverbs found";
-  }
-
-  static std::string memlock_in_words(const facts::Memlock& memlock) {
-    if (!memlock.soft_bytes) return "unlimited";
-    const double kib = static_cast<double>(*memlock.soft_bytes) / 1024;
-    if (kib >= 1024 * 1024) return number(kib / 1024 / 1024) + " GiB";
-    return kib >= 1024 ? number(kib / 1024) + " MiB" : number(kib) + " KiB";
   }
 
   void gpus() {

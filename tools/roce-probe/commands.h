@@ -1,6 +1,7 @@
 // What roce-probe does, one function a command; main turns their exceptions into exit codes.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "core/exit_code.h"
@@ -24,6 +25,9 @@ ExitCode env(const Options& options);
 
 /// The node that --load, --root or nothing names.
 facts::NodeFacts node_of(const Options& options);
+
+/// The process that --pid or --container names; nullopt: none. Throws InputError where the container has none.
+std::optional<int> process_of(const Options& options);
 
 /// One check by its ID, with or without "ROCE-", in any case. Throws InputError that names the near ones.
 const checks::Check& check_named(const std::string& id);

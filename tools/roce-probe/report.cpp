@@ -13,6 +13,7 @@
 #include "core/text/utc_time.h"
 #include "probes/facts/facts_json.h"
 #include "probes/facts/file_tree.h"
+#include "probes/facts/kernel/container_runtime.h"
 #include "probes/facts/read_node.h"
 #include "probes/facts/snapshot.h"
 #include "probes/report/diff.h"
@@ -20,7 +21,6 @@
 #include "probes/report/json_report.h"
 #include "probes/report/text_report.h"
 #include "tools/roce-probe/commands.h"
-#include "tools/roce-probe/container.h"
 
 namespace rocekit::probe {
 namespace {
@@ -52,10 +52,7 @@ Reading read_tree(facts::FileTree tree, const Options& options, bool keep) {
   // A node that was saved with a process is judged with it again.
   if (!serving && !tree.is_live() && answers.serving) serving = answers.serving->pid;
   reading.node = facts::read_node(tree, answers, serving);
-  // What was read of a process that ended meanwhile is half of it, or of another process.
-  if (serving && tree.is_live() && facts::require_process(facts::FileTree::live(), *serving) != start) {
-    throw InputError(fmt::format("process {} ended while it was read", *serving));
-  }
+  if (tree.is_live()) facts::require_same_process(serving, start);
   if (!keep) return reading;
   facts::Snapshot snapshot{tree.record(), std::move(answers)};
   if (options.anonymize) {
@@ -124,6 +121,11 @@ ExitCode compare(const Options& options, const facts::NodeFacts& node, const std
 }
 
 }  // namespace
+
+std::optional<int> process_of(const Options& options) {
+  if (!options.container) return options.pid;
+  return facts::kernel::process_of_container(*options.container);
+}
 
 facts::NodeFacts node_of(const Options& options) { return read(options).node; }
 

@@ -26,7 +26,6 @@
 #include "probes/watch/traffic.h"
 #include "probes/watch/verdict.h"
 #include "tools/roce-probe/commands.h"
-#include "tools/roce-probe/container.h"
 
 namespace rocekit::probe {
 namespace {
@@ -69,7 +68,8 @@ class Screen {
       : style_(text::Style::detect(options.color, STDOUT_FILENO)),
         width_(text::terminal_columns(STDOUT_FILENO)),
         json_(options.json.has_value()),
-        redrawn_(!json_ && style_.colored() && ::isatty(STDOUT_FILENO) != 0) {}
+        terminal_(::isatty(STDOUT_FILENO) != 0),
+        redrawn_(!json_ && style_.colored() && terminal_) {}
 
   /// False: nobody reads any more.
   bool show(const watch::Rates& rates) {
@@ -87,14 +87,18 @@ class Screen {
 
   void sum_up(const watch::Rates& rates) const {
     const std::string at = text::utc(std::chrono::system_clock::now());
-    io::write_standard_output(json_ ? watch::render_json_line(rates, at, true)
-                                    : fmt::format("in {:.0f} s: {}\n", rates.seconds, watch::render_line(rates)));
+    // Over the "^C" that a terminal shows.
+    const char* start = terminal_ ? "\r" : "";
+    io::write_standard_output(
+        json_ ? watch::render_json_line(rates, at, true)
+              : fmt::format("{}in {:.0f} s: {}\n", start, rates.seconds, watch::render_line(rates)));
   }
 
  private:
   text::Style style_;
   int width_;
   bool json_;
+  bool terminal_;
   bool redrawn_;
   std::size_t lines_ = 0;
 };

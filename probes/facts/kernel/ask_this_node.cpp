@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/error.h"
 #include "probes/facts/kernel/ask.h"
 #include "probes/facts/kernel/netlink.h"
 #include "probes/facts/read_node.h"
@@ -57,6 +58,21 @@ KernelAnswers ask_this_node(const AskOptions& options) {
   if (options.gpus) answers.gpus = kernel::ask_gpus();
   if (options.topology) answers.topology_xml = kernel::ask_topology_xml();
   return answers;
+}
+
+NodeFacts read_this_node(const AskOptions& options) {
+  const FileTree tree = FileTree::live();
+  const std::uint64_t start = options.serving ? require_process(tree, *options.serving) : 0;
+  NodeFacts node = read_node(tree, ask_this_node(options), options.serving);
+  require_same_process(options.serving, start);
+  return node;
+}
+
+void require_same_process(const std::optional<int>& pid, std::uint64_t start) {
+  // What was read of a process that ended meanwhile is half of it, or of another process.
+  if (pid && require_process(FileTree::live(), *pid) != start) {
+    throw InputError(fmt::format("process {} ended while it was read", *pid));
+  }
 }
 
 }  // namespace rocekit::facts

@@ -141,14 +141,20 @@ Fact<std::vector<Netdev>> read_namespace(const FileTree& tree, int pid) {
 
 /// Where dlopen() of the process would find a library, below its root; the usual directories stand for what glibc was
 /// built with.
-Fact<std::string> find_below_root(const FileTree& tree, const std::string& root, const std::string& name,
-                                  const std::string& ld_library_path) {
+Fact<std::string> find_below_root(const FileTree& tree, const KernelAnswers& node, const std::string& root,
+                                  const std::string& name, const std::string& ld_library_path) {
   std::vector<std::string> places;
   for (const std::string& directory : split_words(ld_library_path, ":;")) places.push_back(directory + "/" + name);
   const std::string cache = tree.read(root + "/etc/ld.so.cache").value_or("");
   for (std::string& path : dynlib::paths_in_ld_cache(cache, name)) places.push_back(std::move(path));
-  for (const char* directory : {"/lib/aarch64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/lib/x86_64-linux-gnu",
-                                "/usr/lib/x86_64-linux-gnu", "/lib64", "/usr/lib64", "/lib", "/usr/lib"}) {
+  for (const char* architecture : {"aarch64", "x86_64"}) {
+    // The other's are there for cross-compiling.
+    if (node.architecture && *node.architecture != architecture) continue;
+    for (const char* directory : {"/lib", "/usr/lib"}) {
+      places.push_back(fmt::format("{}/{}-linux-gnu/{}", directory, architecture, name));
+    }
+  }
+  for (const char* directory : {"/lib64", "/usr/lib64", "/lib", "/usr/lib"}) {
     places.push_back(fmt::format("{}/{}", directory, name));
   }
   for (const std::string& path : places) {
@@ -166,12 +172,12 @@ std::vector<Library> mapped(const std::vector<Library>& libraries, std::string_v
   return found;
 }
 
-void read_libraries(const FileTree& tree, const ServingAnswers& answers,
+void read_libraries(const FileTree& tree, const KernelAnswers& node, const ServingAnswers& answers,
                     const std::map<std::string, std::string>& environment, Serving& serving) {
   const std::string root = proc_file(serving.pid, "root");
   const auto search = environment.find("LD_LIBRARY_PATH");
   const std::string ld_library_path = search == environment.end() ? "" : search->second;
-  const auto find = [&](const char* name) { return find_below_root(tree, root, name, ld_library_path); };
+  const auto find = [&](const char* name) { return find_below_root(tree, node, root, name, ld_library_path); };
   serving.nccl_libraries = answers.libraries.has_value()
                                ? Fact<std::vector<Library>>(mapped(*answers.libraries, "libnccl.so"))
                                : Fact<std::vector<Library>>(answers.libraries.missing());
@@ -290,7 +296,7 @@ Serving read_serving(const FileTree& tree, const KernelAnswers& node_answers, in
   serving.environment = environ_text ? Fact<bool>(true) : Fact<bool>(environ_text.missing());
   auto environment = parse_environ(environ_text.value_or(""));
   read_settings(tree, pid, environment, rights.status, process);
-  read_libraries(tree, answers, environment, serving);
+  read_libraries(tree, node_answers, answers, environment, serving);
 
   serving.same_network = shares_network(tree, pid);
   if (serving.same_network.is(false)) serving.netdevs = read_namespace(tree, pid);

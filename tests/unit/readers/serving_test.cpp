@@ -178,6 +178,20 @@ TEST_F(ServingProcess, LibrariesAreWhatItHasMappedOrWhereItsLoaderLooks) {
   EXPECT_TRUE(read().nccl_plugins.is({}));
 }
 
+TEST_F(ServingProcess, LibrariesOfAnotherArchitectureAreForCrossCompiling) {
+  for (const char* architecture : {"aarch64", "x86_64"}) {
+    const std::string directory = std::string("/proc/42/root/usr/lib/") + architecture + "-linux-gnu/";
+    machine_.file(directory + "libibverbs.so.1.14.50.0", "")
+        .link(directory + "libibverbs.so.1", "libibverbs.so.1.14.50.0");
+  }
+  for (const char* architecture : {"aarch64", "x86_64"}) {
+    answers_.architecture = std::string(architecture);
+    const auto found = read().libibverbs;
+    ASSERT_TRUE(found) << architecture;
+    EXPECT_NE(found->path.find(architecture), std::string::npos) << found->path;
+  }
+}
+
 TEST_F(ServingProcess, OwnNetworkNamespaceHasItsInterfacesAndAddresses) {
   std::filesystem::remove(machine_.at("/proc/42/ns/net"));
   machine_.link("/proc/42/ns/net", "net:[2]")

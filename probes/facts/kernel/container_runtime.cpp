@@ -1,4 +1,4 @@
-#include "tools/roce-probe/container.h"
+#include "probes/facts/kernel/container_runtime.h"
 
 #include <fmt/format.h>
 
@@ -14,18 +14,19 @@
 #include "core/text/utf8.h"
 #include "probes/facts/kernel/container_processes.h"
 
-namespace rocekit::probe {
+namespace rocekit::facts::kernel {
 namespace {
-
-/// The rule of both for names and IDs; a word that begins with '-' would be an option.
-bool is_container_name(const std::string& name) {
-  const auto allowed = [](unsigned char c) { return std::isalnum(c) != 0 || c == '_' || c == '.' || c == '-'; };
-  return !name.empty() && std::isalnum(static_cast<unsigned char>(name.front())) != 0 &&
-         std::all_of(name.begin(), name.end(), allowed);
-}
 
 std::string first_line(const std::string& text) {
   return text::shortened(text::printable(std::string_view(text).substr(0, text.find('\n'))), 160);
+}
+
+/// Warnings come before the error.
+std::string last_line(std::string_view text) {
+  const std::size_t end = text.find_last_not_of(" \n");
+  text = text.substr(0, end == std::string_view::npos ? 0 : end + 1);
+  const std::size_t start = text.rfind('\n');
+  return first_line(std::string(text.substr(start == std::string_view::npos ? 0 : start + 1)));
 }
 
 std::optional<int> parse_pid(std::string_view text) {
@@ -34,8 +35,6 @@ std::optional<int> parse_pid(std::string_view text) {
   if (error != std::errc{} || pid < 0 || (end != text.data() + text.size() && *end != '\n')) return std::nullopt;
   return pid;
 }
-
-}  // namespace
 
 int first_process_of_container(const std::string& name) {
   if (!is_container_name(name)) {
@@ -48,7 +47,7 @@ int first_process_of_container(const std::string& name) {
     if (!result.found) continue;
     if (result.timed_out) throw InputError(fmt::format("{} inspect {} did not answer within 10 s", runtime, name));
     if (result.exit_code != 0) {
-      refusal += fmt::format("{}{}: {}", refusal.empty() ? "" : "; ", runtime, first_line(result.errors));
+      refusal += fmt::format("{}{}: {}", refusal.empty() ? "" : "; ", runtime, last_line(result.errors));
       continue;
     }
     const std::optional<int> pid = parse_pid(result.output);
@@ -65,12 +64,17 @@ int first_process_of_container(const std::string& name) {
         "there)");
   }
   throw InputError(
-      fmt::format("no container {} is known to this user ({}); containers of root: sudo roce-probe", name, refusal));
+      fmt::format("no container {} is known to this user ({}); those of root are known to root: sudo", name, refusal));
 }
 
-std::optional<int> process_of(const Options& options) {
-  if (!options.container) return options.pid;
-  return facts::kernel::serving_process_of(first_process_of_container(*options.container));
+}  // namespace
+
+bool is_container_name(const std::string& name) {
+  const auto allowed = [](unsigned char c) { return std::isalnum(c) != 0 || c == '_' || c == '.' || c == '-'; };
+  return !name.empty() && std::isalnum(static_cast<unsigned char>(name.front())) != 0 &&
+         std::all_of(name.begin(), name.end(), allowed);
 }
 
-}  // namespace rocekit::probe
+int process_of_container(const std::string& name) { return serving_process_of(first_process_of_container(name)); }
+
+}  // namespace rocekit::facts::kernel
