@@ -7,7 +7,6 @@ option(ROCEKIT_TESTS_SHARED_OUT "Build only the unit tests that the fuzz preset 
 option(ROCEKIT_FUZZ "Build the libFuzzer targets (needs clang)" OFF)
 option(ROCEKIT_WERROR "Treat warnings as errors" OFF)
 option(ROCEKIT_PRECOMPILED_HEADERS "Compile what most sources include once: a third faster, but hides includes that are missing" OFF)
-option(ROCEKIT_PORTABLE "Programs that need glibc alone, for the tarball: the rest is linked into them" OFF)
 set(ROCEKIT_SANITIZE "" CACHE STRING "Sanitizers for all targets: address,undefined or thread")
 
 set(CMAKE_CXX_STANDARD 20)
