@@ -18,8 +18,12 @@ std::string sentence_of_extras(const CLI::App& app) {
   const bool option = word.size() > 1 && word.front() == '-';
   std::vector<std::string> known;
   if (option) {
-    for (const CLI::Option* item : app.get_options()) {
-      for (const std::string& name : item->get_lnames()) known.push_back("--" + name);
+    std::vector<const CLI::App*> apps{&app};
+    for (const CLI::App* command : app.get_subcommands()) apps.push_back(command);
+    for (const CLI::App* one : apps) {
+      for (const CLI::Option* item : one->get_options()) {
+        for (const std::string& name : item->get_lnames()) known.push_back("--" + name);
+      }
     }
   } else {
     for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
@@ -27,7 +31,11 @@ std::string sentence_of_extras(const CLI::App& app) {
     }
   }
   const std::string name = word.substr(0, word.find('='));
-  std::string sentence = fmt::format("unknown {} {}", option ? "option" : "word", in_quotes(name));
+  if (std::find(known.begin(), known.end(), name) != known.end()) {
+    return fmt::format("{} does not go with this command", name);
+  }
+  std::string sentence =
+      fmt::format("unknown {} {}", option ? "option" : (known.empty() ? "word" : "command"), in_quotes(name));
   if (const auto near = text::near_words(name, known); !near.empty()) {
     sentence += fmt::format(", did you mean {}?", fmt::join(near, " or "));
   }
@@ -40,17 +48,18 @@ std::string in_quotes(std::string_view word) {
   return fmt::format("\"{}\"", text::shortened(text::printable(word), 60));
 }
 
-std::optional<std::string> parse(CLI::App& app, int argc, const char* const* argv,
-                                 const std::vector<std::pair<std::string, std::string>>& replaced) {
+void add_about_options(CLI::App& app, bool& version) {
+  app.set_help_flag("-h,--help", "Print this help and exit");
+  app.add_flag("--version", version, "Print version, build options and the libraries found here, and exit");
+}
+
+std::optional<std::string> parse(CLI::App& app, int argc, const char* const* argv, const Manual& manual) {
   try {
     app.parse(argc, argv);
     return std::nullopt;
   } catch (const CLI::CallForHelp&) {
-    std::string text = app.help();
-    for (const auto& [from, to] : replaced) {
-      for (std::size_t at; (at = text.find(from)) != std::string::npos;) text.replace(at, from.size(), to);
-    }
-    return text;
+    const auto commands = app.get_subcommands();
+    return help_text(table_of(app, manual, {}), commands.empty() ? "" : commands.front()->get_name());
   } catch (const CLI::ExtrasError&) {
     throw UsageError(sentence_of_extras(app));
   } catch (const CLI::ArgumentMismatch& error) {

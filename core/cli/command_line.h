@@ -6,9 +6,9 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
+#include "core/cli/command_table.h"
 #include "core/error.h"
 #include "core/text/style.h"
 
@@ -27,10 +27,12 @@ class UsageError : public InputError {
 /// The word as it can be shown: printable, in quotes, at most 60 columns.
 std::string in_quotes(std::string_view word);
 
-/// Parses with `app`. Returns the text of --help when that was asked for (`replaced` in it: CLI11 has a notation of its
-/// own for values of flags). Throws UsageError.
-std::optional<std::string> parse(CLI::App& app, int argc, const char* const* argv,
-                                 const std::vector<std::pair<std::string, std::string>>& replaced = {});
+/// Adds --help and --version, which sets `version`.
+void add_about_options(CLI::App& app, bool& version);
+
+/// Parses with `app`. Returns the text of --help when that was asked for, from `manual` and the options themselves.
+/// Throws UsageError.
+std::optional<std::string> parse(CLI::App& app, int argc, const char* const* argv, const Manual& manual);
 
 /// Throws UsageError "`option` takes ..., not "word"" unless the word is a whole number within the bounds.
 long long number_within(const std::string& option, const std::string& word, long long low, long long high);

@@ -38,10 +38,6 @@ DoorOptions::DoorOptions(CLI::App& app, bool ranks_alone) : app_(app), ranks_alo
       ->group(group);
 }
 
-std::vector<std::pair<std::string, std::string>> DoorOptions::help_replacements() {
-  return {{"HOST[,HOST...] x 2\n                                Start", "HOST[,HOST...]   Start"}};
-}
-
 bool DoorOptions::given(const char* name) const { return app_.count(name) > 0; }
 
 bool DoorOptions::ranks_given() const { return given("--ranks") || (!local_.empty() && !local_.front().empty()); }

@@ -21,9 +21,6 @@ class DoorOptions {
   DoorOptions(const DoorOptions&) = delete;
   DoorOptions& operator=(const DoorOptions&) = delete;
 
-  /// For cli::parse(): CLI11's own notation in the help of these options, and what stands in its place.
-  static std::vector<std::pair<std::string, std::string>> help_replacements();
-
   /// What was given, after the app has parsed. Throws UsageError: two doors, values out of bounds, --ranks or --wait
   /// with a door that has no use for them.
   session::DoorOptions collect() const;

@@ -17,7 +17,6 @@
 #include "core/text/table.h"
 #include "core/text/utc_time.h"
 #include "core/text/utf8.h"
-#include "core/version.h"
 #include "core/wire/wire.h"
 #include "probes/report/exit_code_of.h"
 #include "tools/nccl-pattern/csv_report.h"
@@ -27,6 +26,7 @@
 #include "tools/nccl-pattern/plan.h"
 #include "tools/nccl-pattern/run.h"
 #include "tools/nccl-pattern/text_report.h"
+#include "tools/version/version_text.h"
 
 namespace rocekit::pattern {
 namespace {
@@ -181,7 +181,7 @@ int measure(const Options& options) {
 int run_with(int argc, const char* const* argv) {
   const Options options = parse(argc, argv);
   if (options.help || options.command == Command::version) {
-    io::write_standard_output(options.help ? *options.help : fmt::format("{} {} (commit {})\n", tool, version, commit));
+    io::write_standard_output(options.help ? *options.help : version_text(tool));
     return static_cast<int>(ExitCode::ready);
   }
   if (options.command == Command::measure) return measure(options);

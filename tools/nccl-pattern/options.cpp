@@ -15,24 +15,13 @@
 #include "core/cli/door_options.h"
 #include "core/text/ascii.h"
 #include "core/text/sizes.h"
+#include "tools/nccl-pattern/manual.h"
 
 namespace rocekit::pattern {
 namespace {
 
 using cli::UsageError;
 using traffic::ExpertForm;
-
-constexpr const char* description =
-    R"(  mpirun -np 2 -H a,b nccl-pattern --mode tp2 --model minimax-m2.5
-  nccl-pattern --listen --mode ep2 --model qwen3-coder-30b-a3b     prints the line to paste on the other node
-  nccl-pattern --local 2 --mode allreduce --sizes 8:8M             both ranks on this machine
-  nccl-pattern --mode tp2 --model ./config.json --dry-run          what would be sent
-  nccl-pattern predict --mode tp2 --model gpt-oss-120b --tok-s 45 --measured-on socket --latencies l.csv
-
-Measures what tensor, expert and pipeline parallel serving puts between ranks, over RDMA and over sockets in one run,
-proves what carried it, and prices the difference in tokens per second.
-Exit code: 0 measured, 1 degraded, 2 wrong data or the proof contradicts, 3 could not (or the command line is wrong).
-)";
 
 /// What stands in StepRequest: for a model, not for a pattern.
 constexpr const char* model_options[] = {"--model",   "--phase", "--batch", "--tokens",       "--speculative",
@@ -63,10 +52,8 @@ double number(const char* option, const std::string& word, double low, double hi
 
 class Parser {
  public:
-  Parser() : app_(description, "nccl-pattern"), door_(app_, true) {
-    app_.get_formatter()->column_width(30);
-    app_.set_help_flag("-h,--help", "Print this help and exit");
-    app_.add_flag("--version", version_, "Print version and commit, and exit");
+  Parser() : app_("", "nccl-pattern"), door_(app_, true) {
+    cli::add_about_options(app_, version_);
     app_.require_subcommand(0, 1);
     add_what();
     add_step();
@@ -78,20 +65,38 @@ class Parser {
   }
 
   Options parse(int argc, const char* const* argv) {
-    std::vector<std::pair<std::string, std::string>> replaced = cli::DoorOptions::help_replacements();
-    for (const auto& [from, to] : {std::pair{"--json{-}    ", "--json[=FILE]"},
-                                   {"--csv{-}    ", "--csv[=FILE]"},
-                                   {"LIST ...", "LIST    "},
-                                   {",... ...", ",...    "},
-                                   {"\n\n\n", "\n\n"}}) {
-      replaced.emplace_back(from, to);
-    }
-    options_.help = cli::parse(app_, argc, argv, replaced);
+    options_.help = cli::parse(app_, argc, argv, manual());
     if (options_.help) return std::move(options_);
     collect();
     options_.arguments = cli::kept_arguments(argc, argv, options_.door);
     keep_given();
     return std::move(options_);
+  }
+
+  cli::CommandTable table() const {
+    using Kind = cli::Values::Kind;
+    std::vector<std::string> modes{"tp2", "pp2", "ep2", "dp2ep2", "tp4", "tp4pp2"};
+    for (const std::string& word : traffic::pattern_words()) modes.push_back(word);
+    std::vector<std::string> models;
+    for (const traffic::Model& model : traffic::known_models()) models.push_back(text::lower_case(model.name));
+    const std::vector<std::string> sides{"rdma", "socket", "p2p", "shm", "mpi"};
+    return cli::table_of(app_, manual(),
+                         {{"--mode", {Kind::words, modes}},
+                          {"--model", {Kind::file, models}},
+                          {"--phase", {Kind::words, {"decode", "prefill"}}},
+                          {"--speculative", {Kind::words, {"eagle3:3"}}},
+                          {"--form", {Kind::words, {"all-to-all", "gather-scatter", "all-reduce"}}},
+                          {"--routing", {Kind::file, {"uniform", "zipf:1.2"}}},
+                          {"--dtype", {Kind::words, {"bf16", "fp16", "fp32", "int32"}}},
+                          {"--backend", {Kind::words, {"auto", "nccl", "host", "mpi"}}},
+                          {"--compare", {Kind::list, sides}},
+                          {"--require", {Kind::words, sides}},
+                          {"--measured-on", {Kind::words, sides}},
+                          {"--predict-on", {Kind::words, sides}},
+                          {"--timing", {Kind::list, {"isolated", "back-to-back", "graph"}}},
+                          {"--verify", {Kind::words, {"once", "always", "never"}}},
+                          {"--color", {Kind::words, {"auto", "always", "never"}}},
+                          {"--fail-on", {Kind::words, {"warn", "crit"}}}});
   }
 
  private:
@@ -168,7 +173,6 @@ class Parser {
     const char* const group = "Price in tokens per second (and predict)";
     predict_ = app_.add_subcommand("predict", "Tokens per second on another transport, from a table of latencies");
     predict_->fallthrough();
-    predict_->footer("Its options stand in nccl-pattern --help.");
     add("--latencies", options_.latencies, "CSV (op,transport,size_bytes,p50_us) or JSON; - is standard input", "FILE",
         group);
     add("--tok-s", tok_s_, "Tokens per second that were measured", "N", group);
@@ -549,5 +553,7 @@ class Parser {
 }  // namespace
 
 Options parse(int argc, const char* const* argv) { return Parser().parse(argc, argv); }
+
+cli::CommandTable command_table() { return Parser().table(); }
 
 }  // namespace rocekit::pattern

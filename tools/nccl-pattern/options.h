@@ -10,6 +10,7 @@
 #include "collectives/traffic/parallelism.h"
 #include "collectives/traffic/patterns.h"
 #include "collectives/traffic/step.h"
+#include "core/cli/command_table.h"
 #include "core/session/doors.h"
 #include "core/text/style.h"
 #include "probes/report/exit_code_of.h"
@@ -57,5 +58,8 @@ struct Options {
 
 /// Throws cli::UsageError.
 Options parse(int argc, const char* const* argv);
+
+/// For manuals and completions.
+cli::CommandTable command_table();
 
 }  // namespace rocekit::pattern

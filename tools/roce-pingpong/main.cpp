@@ -14,7 +14,6 @@
 #include "core/session/doors.h"
 #include "core/text/table.h"
 #include "core/text/utc_time.h"
-#include "core/version.h"
 #include "probes/report/exit_code_of.h"
 #include "tools/roce-pingpong/csv_report.h"
 #include "tools/roce-pingpong/findings.h"
@@ -23,6 +22,7 @@
 #include "tools/roce-pingpong/options.h"
 #include "tools/roce-pingpong/run.h"
 #include "tools/roce-pingpong/text_report.h"
+#include "tools/version/version_text.h"
 
 namespace rocekit::pingpong {
 namespace {
@@ -83,8 +83,7 @@ int run_session(const Options& options, session::Door door) {
 int run_with(int argc, const char* const* argv) {
   const Options options = parse(argc, argv);
   if (options.help || options.version) {
-    io::write_standard_output(options.help ? *options.help
-                                           : fmt::format("roce-pingpong {} (commit {})\n", version, commit));
+    io::write_standard_output(options.help ? *options.help : version_text("roce-pingpong"));
     return static_cast<int>(ExitCode::ready);
   }
   const session::Door door = session::door_of(options.door);

@@ -9,6 +9,7 @@
 #include "core/cli/command_line.h"
 #include "core/cli/door_options.h"
 #include "core/text/sizes.h"
+#include "tools/roce-pingpong/manual.h"
 
 namespace rocekit::pingpong {
 namespace {
@@ -16,41 +17,28 @@ namespace {
 using cli::UsageError;
 using verbs::Transport;
 
-constexpr const char* description =
-    R"(  roce-pingpong --listen                 on one node; it prints the line to paste on the other
-  mpirun -np 2 -H a,b roce-pingpong      the same under mpirun or srun
-  roce-pingpong --local                  both ends on this machine
-
-Measures latency and bandwidth between two nodes over RDMA (RC) and over TCP with one loop, side by side: ratio,
-fraction of the physical bound, and counters that prove what carried the bytes. More than two ranks: every pair.
-Exit code: 0 measured, 1 degraded, 2 far off or the proof contradicts, 3 could not measure (or the command line is wrong).
-)";
-
 /// Everything that the end with --join takes from the listening end.
 constexpr std::initializer_list<const char*> options_of_rank_0 = {
     "--transport", "--op",      "--sizes",  "--metric",   "--bidirectional", "--verify",    "--rails",
     "--qps",       "--streams", "--window", "--duration", "--iterations",    "--gid-index", "--inline",
     "--wait-mode", "--memory",  "--json",   "--csv",      "--histogram",     "--fail-on"};
 
+const std::vector<std::string> transport_words{"rc", "tcp", "ud"};
+const std::vector<std::string> operation_words{"send", "write", "write-imm", "read", "atomic"};
+const std::vector<std::string> metric_words{"latency", "bandwidth", "both"};
+const std::vector<std::string> wait_words{"poll", "block", "event"};
+
 class Parser {
  public:
-  Parser() : app_(description, "roce-pingpong"), doors_(app_) {
-    app_.get_formatter()->column_width(32);
-    app_.set_help_flag("-h,--help", "Print this help and exit");
-    app_.add_flag("--version", options_.version, "Print the version and exit");
+  Parser() : app_("", "roce-pingpong"), doors_(app_) {
+    cli::add_about_options(app_, options_.version);
     add_what();
     add_how();
     add_outputs();
   }
 
   Options parse(int argc, const char* const* argv) {
-    auto replaced = cli::DoorOptions::help_replacements();
-    replaced.insert(replaced.end(), {{"--json{-}    ", "--json[=FILE]"},
-                                     {"--csv{-}    ", "--csv[=FILE]"},
-                                     {"LIST ...", "LIST    "},
-                                     {",... ...", ",...    "},
-                                     {"\n\n\n", "\n\n"}});
-    options_.help = cli::parse(app_, argc, argv, replaced);
+    options_.help = cli::parse(app_, argc, argv, manual());
     if (options_.help || options_.version) return std::move(options_);
     options_.door = doors_.collect();
     collect_what();
@@ -59,6 +47,19 @@ class Parser {
     refuse_wrong_combinations();
     options_.arguments = cli::kept_arguments(argc, argv, options_.door);
     return std::move(options_);
+  }
+
+  cli::CommandTable table() const {
+    using Kind = cli::Values::Kind;
+    return cli::table_of(app_, manual(),
+                         {{"--transport", {Kind::list, transport_words}},
+                          {"--op", {Kind::words, operation_words}},
+                          {"--metric", {Kind::words, metric_words}},
+                          {"--wait-mode", {Kind::words, wait_words}},
+                          {"--memory", {Kind::words, {"host", "hugepages", "gpu", "gpu-host"}}},
+                          {"--rails", {Kind::list, {"all"}}},
+                          {"--color", {Kind::words, {"auto", "always", "never"}}},
+                          {"--fail-on", {Kind::words, {"warn", "crit"}}}});
   }
 
  private:
@@ -132,7 +133,7 @@ class Parser {
       settings.transports_given = true;
       for (const std::string& word : words_of(transports_)) {
         const auto transport = verbs::transport_from_string(word);
-        if (!transport || *transport == Transport::null) cli::refuse_word("--transport", word, {"rc", "tcp", "ud"});
+        if (!transport || *transport == Transport::null) cli::refuse_word("--transport", word, transport_words);
         auto& list = settings.transports;
         if (std::find(list.begin(), list.end(), *transport) == list.end()) list.push_back(*transport);
       }
@@ -140,12 +141,12 @@ class Parser {
     }
     if (given("--op")) {
       const auto operation = verbs::operation_from_string(op_);
-      if (!operation) cli::refuse_word("--op", op_, {"send", "write", "write-imm", "read", "atomic"});
+      if (!operation) cli::refuse_word("--op", op_, operation_words);
       settings.operation = *operation;
     }
     const bool latency = metric_ == "latency" || metric_ == "both";
     const bool bandwidth = metric_ == "bandwidth" || metric_ == "both";
-    if (!latency && !bandwidth) cli::refuse_word("--metric", metric_, {"latency", "bandwidth", "both"});
+    if (!latency && !bandwidth) cli::refuse_word("--metric", metric_, metric_words);
     settings.latency = latency;
     settings.bandwidth = bandwidth;
     collect_sizes();
@@ -196,7 +197,7 @@ class Parser {
     if (given("--inline")) settings.inline_bytes = number("--inline", inline_, 0, 4096);
     if (given("--wait-mode")) {
       const auto mode = verbs::wait_mode_from_string(wait_mode_);
-      if (!mode) cli::refuse_word("--wait-mode", wait_mode_, {"poll", "block", "event"});
+      if (!mode) cli::refuse_word("--wait-mode", wait_mode_, wait_words);
       settings.wait_mode = *mode;
     }
     if (given("--memory")) {
@@ -265,5 +266,7 @@ class Parser {
 }  // namespace
 
 Options parse(int argc, const char* const* argv) { return Parser().parse(argc, argv); }
+
+cli::CommandTable command_table() { return Parser().table(); }
 
 }  // namespace rocekit::pingpong

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "core/cli/command_table.h"
 #include "core/session/doors.h"
 #include "core/text/style.h"
 #include "probes/report/exit_code_of.h"
@@ -31,5 +32,8 @@ struct Options {
 
 /// Throws cli::UsageError.
 Options parse(int argc, const char* const* argv);
+
+/// For manuals and completions.
+cli::CommandTable command_table();
 
 }  // namespace rocekit::pingpong

@@ -10,13 +10,13 @@
 #include "core/io/user_files.h"
 #include "core/text/table.h"
 #include "core/text/utc_time.h"
-#include "core/version.h"
 #include "tools/roce-preflight/json_report.h"
 #include "tools/roce-preflight/metrics.h"
 #include "tools/roce-preflight/options.h"
 #include "tools/roce-preflight/plans.h"
 #include "tools/roce-preflight/run.h"
 #include "tools/roce-preflight/text_report.h"
+#include "tools/version/version_text.h"
 
 namespace rocekit::preflight {
 namespace {
@@ -71,7 +71,7 @@ ExitCode judge(session::Session& session, const Options& options, session::Door 
 int run_with(int argc, const char* const* argv) {
   const Options options = parse(argc, argv);
   if (options.help || options.version) {
-    io::write_standard_output(options.help ? *options.help : fmt::format("{} {} (commit {})\n", tool, version, commit));
+    io::write_standard_output(options.help ? *options.help : version_text(tool));
     return static_cast<int>(ExitCode::ready);
   }
   const session::Door door = session::door_of(options.door);

@@ -9,25 +9,18 @@
 #include <sstream>
 #include <string_view>
 
+#include "collectives/traffic/model.h"
 #include "collectives/traffic/parallelism.h"
 #include "core/cli/command_line.h"
 #include "core/cli/door_options.h"
+#include "core/text/ascii.h"
 #include "core/text/sizes.h"
+#include "tools/roce-preflight/manual.h"
 
 namespace rocekit::preflight {
 namespace {
 
 using cli::UsageError;
-
-constexpr const char* description =
-    R"(  mpirun -np 2 -H a,b roce-preflight      in front of the start script; the exit code is the answer
-  roce-preflight --listen                 on one node; it prints the line to paste on the other
-  roce-preflight --via ssh b --model qwen3-coder-30b-a3b --require rdma
-
-May serving start? Reads all nodes, compares them, reaches the other end of each rail, measures rails and collectives,
-proves what carried them, and gives one verdict.
-Exit code: 0 ready, 1 degraded, 2 not ready, 3 unknown: something could not be checked (or the command line is wrong).
-)";
 
 constexpr std::initializer_list<const char*> options_of_rank_0 = {
     "--quick",          "--full",       "--budget",  "--model", "--mode",       "--require", "--min-fraction",
@@ -35,10 +28,8 @@ constexpr std::initializer_list<const char*> options_of_rank_0 = {
 
 class Parser {
  public:
-  Parser() : app_(description, "roce-preflight"), doors_(app_) {
-    app_.get_formatter()->column_width(32);
-    app_.set_help_flag("-h,--help", "Print this help and exit");
-    app_.add_flag("--version", options_.version, "Print the version and exit");
+  Parser() : app_("", "roce-preflight"), doors_(app_) {
+    cli::add_about_options(app_, options_.version);
     const char* what = "What to judge";
     add("--model", options_.settings.model, "Its decode and prefill traffic (default: some all-reduces)", "NAME|FILE",
         what);
@@ -68,15 +59,28 @@ class Parser {
   }
 
   Options parse(int argc, const char* const* argv) {
-    auto replaced = cli::DoorOptions::help_replacements();
-    replaced.insert(replaced.end(), {{"--json{-}    ", "--json[=FILE]"}, {",... ...", ",...    "}, {"\n\n\n", "\n\n"}});
-    options_.help = cli::parse(app_, argc, argv, replaced);
+    options_.help = cli::parse(app_, argc, argv, manual());
     if (options_.help || options_.version) return std::move(options_);
     options_.door = doors_.collect();
     doors_.refuse_beside_join(options_.door, options_of_rank_0);
     collect();
     options_.arguments = cli::kept_arguments(argc, argv, options_.door);
     return std::move(options_);
+  }
+
+  cli::CommandTable table() const {
+    using Kind = cli::Values::Kind;
+    std::vector<std::string> models;
+    for (const traffic::Model& model : traffic::known_models()) models.push_back(text::lower_case(model.name));
+    return cli::table_of(app_, manual(),
+                         {{"--model", {Kind::file, models}},
+                          {"--mode", {Kind::words, {"tp2", "pp2", "ep2", "dp2ep2", "tp4", "tp4pp2"}}},
+                          {"--require", {Kind::list, {"rdma", "both-rails"}}},
+                          {"--container", {Kind::container, {}}},
+                          {"--pid", {Kind::process, {}}},
+                          {"--color", {Kind::words, {"auto", "always", "never"}}},
+                          {"--fail-on", {Kind::words, {"warn", "crit"}}},
+                          {"--exit-style", {Kind::words, {"levels", "k8s"}}}});
   }
 
  private:
@@ -161,6 +165,8 @@ class Parser {
 }  // namespace
 
 Options parse(int argc, const char* const* argv) { return Parser().parse(argc, argv); }
+
+cli::CommandTable command_table() { return Parser().table(); }
 
 ExitCode exit_code_of(checks::Verdict verdict, const Options& options) {
   const ExitCode code = report::exit_code_of(verdict, options.fail_on);

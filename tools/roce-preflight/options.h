@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "core/cli/command_table.h"
 #include "core/exit_code.h"
 #include "core/session/doors.h"
 #include "core/text/style.h"
@@ -34,6 +35,9 @@ struct Options {
 
 /// Throws cli::UsageError.
 Options parse(int argc, const char* const* argv);
+
+/// For manuals and completions.
+cli::CommandTable command_table();
 
 /// The code that rank 0 returns. Kubernetes' probes know pass, fail and "could not check": 0, 1 and unknown.
 ExitCode exit_code_of(checks::Verdict verdict, const Options& options);

@@ -17,7 +17,6 @@ ExitCode list_checks(const Options& options);
 ExitCode explain(const Options& options);
 /// docs/checks: one page a check and an index.
 ExitCode write_check_pages(const Options& options);
-ExitCode print_version();
 /// Live rates of RDMA and sockets until the count, the duration, Ctrl-C or the end of the watched process.
 ExitCode watch(const Options& options);
 /// The settings to serve with, for one consumer.

@@ -5,11 +5,13 @@
 #include <exception>
 #include <new>
 
+#include "core/cli/command_line.h"
 #include "core/error.h"
 #include "core/io/user_files.h"
 #include "core/text/utf8.h"
 #include "tools/roce-probe/commands.h"
 #include "tools/roce-probe/options.h"
+#include "tools/version/version_text.h"
 
 namespace {
 
@@ -36,7 +38,8 @@ ExitCode run(int argc, const char* const* argv) {
     case Command::watch:
       return rocekit::probe::watch(line.options);
     case Command::version:
-      return rocekit::probe::print_version();
+      rocekit::io::write_standard_output(rocekit::version_text("roce-probe"));
+      return ExitCode::ready;
   }
   return ExitCode::unknown;
 }
@@ -53,7 +56,7 @@ int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
   try {
     return static_cast<int>(run(argc, argv));
-  } catch (const rocekit::probe::UsageError& error) {
+  } catch (const rocekit::cli::UsageError& error) {
     return fail(error.what(), " (roce-probe --help lists what there is)");
   } catch (const rocekit::InputError& error) {
     return fail(error.what());

@@ -10,24 +10,16 @@
 #include <sstream>
 #include <utility>
 
+#include "core/cli/command_line.h"
 #include "core/text/near_words.h"
-#include "core/text/utf8.h"
+#include "probes/checks/check.h"
+#include "tools/roce-probe/manual.h"
 
 namespace rocekit::probe {
 namespace {
 
-constexpr const char* description =
-    R"(  roce-probe                        this node: what there is, what is wrong, what to do
-  roce-probe --json=node.json       the same, and all values that were read in node.json
-  roce-probe --diff other.json      this node against another: what differs, and whether it matters
-
-Reads an RDMA (RoCE) node without changing it, judges it, and prints cause and remedy of each fault.
-Exit code: 0 ready, 1 degraded, 2 not ready, 3 could not check (or the command line is wrong).
-)";
-
-std::string in_quotes(std::string_view word) {
-  return fmt::format("\"{}\"", text::shortened(text::printable(word), 60));
-}
+using cli::in_quotes;
+using cli::UsageError;
 
 template <class T>
 std::optional<T> parse_number(const std::string& word) {
@@ -52,10 +44,8 @@ constexpr const char* report_options[] = {"--pid",    "--container",  "--load", 
 
 class Parser {
  public:
-  Parser() : app_(description, "roce-probe") {
-    app_.get_formatter()->column_width(26);
-    app_.set_help_flag("-h,--help", "Print this help and exit");
-    app_.add_flag("--version", version_, "Print version, build options and the libraries found here, and exit");
+  Parser() : app_("", "roce-probe") {
+    cli::add_about_options(app_, version_);
     app_.require_subcommand(0, 1);
     add_sources();
     add_outputs();
@@ -66,26 +56,34 @@ class Parser {
   CommandLine parse(int argc, const char* const* argv) {
     CommandLine line;
     try {
-      app_.parse(argc, argv);
-    } catch (const CLI::CallForHelp&) {
-      line.printed = Printed{help()};
-      return line;
-    } catch (const CLI::ExtrasError&) {
-      throw UsageError(extras());
-    } catch (const CLI::ArgumentMismatch& error) {
-      const std::string message = error.what();
-      const std::string option = message.substr(0, message.find(':'));
-      const bool twice = message.find("received") != std::string::npos;
-      throw UsageError(fmt::format("{} {}", option, twice ? "was given more than once" : "needs a value"));
-    } catch (const CLI::RequiredError& error) {
-      if (explain_->parsed()) throw UsageError("explain needs the ID of a check, such as ROCE-MTU-001");
-      throw UsageError(text::printable(error.what()));
-    } catch (const CLI::ParseError& error) {
-      throw UsageError(text::printable(error.what()));
+      if (auto help = cli::parse(app_, argc, argv, manual())) {
+        line.printed = Printed{std::move(*help)};
+        return line;
+      }
+    } catch (const UsageError&) {
+      const std::vector<std::string> rest = app_.remaining(true);
+      if (env_->parsed() && !rest.empty() && settings::consumer_from_string(rest.front())) {
+        throw UsageError(fmt::format("say env --for {}", rest.front()));
+      }
+      throw;
     }
     collect();
     line.options = std::move(options_);
     return line;
+  }
+
+  cli::CommandTable table() const {
+    using Kind = cli::Values::Kind;
+    std::vector<std::string> checks;
+    for (const checks::Check& check : checks::all_checks()) checks.emplace_back(check.id);
+    return cli::table_of(app_, manual(),
+                         {{"--pid", {Kind::process, {}}},
+                          {"--container", {Kind::container, {}}},
+                          {"--color", {Kind::words, {"auto", "always", "never"}}},
+                          {"--check", {Kind::list, checks}},
+                          {"--fail-on", {Kind::words, {"warn", "crit"}}},
+                          {"ID", {Kind::words, checks}},
+                          {"--for", {Kind::words, consumer_names()}}});
   }
 
  private:
@@ -142,13 +140,13 @@ class Parser {
   void add_commands() {
     list_ = app_.add_subcommand("list-checks", "List all checks");
     app_.add_flag("--list-checks", list_flag_, "")->group("");
-    explain_ = app_.add_subcommand("explain", "explain ID: what a check judges, what its fault means, what to do");
-    explain_->add_option("ID", options_.explain_id, "ROCE-MTU-001, or MTU-001")->required();
-    env_ = app_.add_subcommand("env", "env --for CONSUMER: the settings to serve over RDMA with, and why each");
+    explain_ = app_.add_subcommand("explain", "What a check judges, what its fault means, what to do");
+    explain_->add_option("ID", options_.explain_id, "ROCE-MTU-001, or MTU-001");
+    env_ = app_.add_subcommand("env", "The settings to serve over RDMA with, and why each");
     env_->add_option("--for", for_, "shell, podman, docker, compose, vllm, k8s, netplan")->type_name("CONSUMER");
     env_->add_flag("--no-comments", no_comments_, "The settings alone");
     env_->fallthrough();
-    watch_ = app_.add_subcommand("watch", "watch: live, what takes RDMA and what takes sockets, losses, congestion");
+    watch_ = app_.add_subcommand("watch", "Live: what takes RDMA and what takes sockets, losses, congestion");
     watch_->add_option("--interval", interval_, "Between two lines: 1s (default), 500ms")->type_name("TIME");
     watch_->add_option("--count", count_, "Lines until it ends (default: until Ctrl-C)")->type_name("N");
     watch_->add_option("--duration", duration_, "Time until it ends: 30s")->type_name("TIME");
@@ -157,43 +155,8 @@ class Parser {
     pages_->add_option("DIR", options_.pages_directory)->required();
   }
 
-  /// CLI11 shows a flag's default value and a list's dots in its own notation, and parts groups by two lines.
-  std::string help() const {
-    std::string text = app_.help();
-    const std::pair<std::string_view, std::string_view> changes[] = {
-        {"--json{-}    ", "--json[=FILE]"}, {"ID,... ...", "ID,...    "}, {"\n\n\n", "\n\n"}};
-    for (const auto& [from, to] : changes) {
-      for (std::size_t at; (at = text.find(from)) != std::string::npos;) text.replace(at, from.size(), to);
-    }
-    return text;
-  }
-
-  std::string extras() const {
-    const std::vector<std::string> rest = app_.remaining(true);
-    const std::string word = rest.empty() ? std::string() : rest.front();
-    if (env_->parsed() && settings::consumer_from_string(word)) return fmt::format("say env --for {}", word);
-
-    const bool option = word.size() > 1 && word.front() == '-';
-    std::vector<std::string> known;
-    if (option) {
-      for (const CLI::App* app : {static_cast<const CLI::App*>(&app_), static_cast<const CLI::App*>(env_)}) {
-        if (app == env_ && !env_->parsed()) continue;
-        for (const CLI::Option* item : app->get_options()) {
-          for (const std::string& name : item->get_lnames()) known.push_back("--" + name);
-        }
-      }
-
-    } else {
-      known = {"list-checks", "explain", "env", "watch"};
-    }
-    const std::string name = word.substr(0, word.find('='));
-    std::string sentence = fmt::format("unknown {} {}", option ? "option" : "command", in_quotes(name));
-    if (std::find(known.begin(), known.end(), name) != known.end()) {
-      return fmt::format("{} does not go with this command", name);
-    }
-    const std::vector<std::string> near = text::near_words(name, known);
-    if (!near.empty()) sentence += fmt::format(", did you mean {}?", fmt::join(near, " or "));
-    return sentence;
+  static std::vector<std::string> consumer_names() {
+    return {settings::consumer_words.begin(), settings::consumer_words.end()};
   }
 
   bool given(const std::string& name) const { return app_.count(name) > 0; }
@@ -222,6 +185,9 @@ class Parser {
         if (given(name) && !taken) throw UsageError(fmt::format("{} goes with a report only", name));
       }
     }
+    if (explain_->parsed() && options_.explain_id.empty()) {
+      throw UsageError("explain needs the ID of a check, such as ROCE-MTU-001");
+    }
     if (env_->parsed()) collect_env();
     if (watch_->parsed()) collect_watch();
     options_.load = named("--load", load_);
@@ -237,11 +203,9 @@ class Parser {
   }
 
   void collect_words() {
-    const std::map<std::string, text::ColorMode> colors{
-        {"auto", text::ColorMode::automatic}, {"always", text::ColorMode::always}, {"never", text::ColorMode::never}};
-    options_.color = one_of("--color", color_, colors);
+    options_.color = cli::color_mode(color_);
     const std::map<std::string, FailOn> levels{{"warn", FailOn::warning}, {"crit", FailOn::critical}};
-    options_.fail_on = one_of("--fail-on", fail_on_, levels);
+    options_.fail_on = cli::one_of("--fail-on", fail_on_, levels);
     if (given("--expect-mtu")) {
       // RFC 791 demands 68 of every IPv4 link; 65535 is the largest IPv4 packet.
       options_.expect_mtu = parse_number<int>(expect_mtu_);
@@ -256,11 +220,7 @@ class Parser {
       }
     }
     for (const std::string& list : checks_) {
-      for (std::size_t at = 0; at <= list.size();) {
-        const std::size_t end = std::min(list.find(',', at), list.size());
-        if (end > at) options_.checks.push_back(list.substr(at, end - at));
-        at = end + 1;
-      }
+      for (std::string& word : cli::split_list(list)) options_.checks.push_back(std::move(word));
     }
     if (given("--check") && options_.checks.empty()) throw UsageError("--check names no check");
   }
@@ -278,10 +238,11 @@ class Parser {
   void collect_watch() {
     using std::chrono::milliseconds;
     if (watch_->count("--interval") > 0) {
-      options_.interval = time_of("--interval", interval_, milliseconds(100), milliseconds(3'600'000));
+      options_.interval = cli::duration_within("--interval", interval_, milliseconds(100), milliseconds(3'600'000));
     }
     if (watch_->count("--duration") > 0) {
-      options_.duration = time_of("--duration", duration_, options_.interval, milliseconds(7LL * 24 * 3'600'000));
+      options_.duration =
+          cli::duration_within("--duration", duration_, options_.interval, milliseconds(7LL * 24 * 3'600'000));
     }
     if (watch_->count("--count") > 0) {
       options_.count = parse_number<int>(count_);
@@ -292,23 +253,8 @@ class Parser {
     if (given("--json") && json_ != "-") throw UsageError("watch --json writes to standard output, one line each");
   }
 
-  /// "500ms", "1s", "2m", "1.5" (seconds).
-  static std::chrono::milliseconds time_of(const char* option, const std::string& word, std::chrono::milliseconds least,
-                                           std::chrono::milliseconds most) {
-    const std::size_t digits = std::min(word.find_first_not_of("0123456789."), word.size());
-    const std::string unit = word.substr(digits);
-    const double factor = unit == "ms" ? 1 : unit == "s" || unit.empty() ? 1000 : unit == "m" ? 60'000 : 0;
-    const auto number = parse_number<double>(word.substr(0, digits));
-    const double ms = number.value_or(0) * factor;
-    if (ms < static_cast<double>(least.count()) || ms > static_cast<double>(most.count())) {
-      throw UsageError(fmt::format("{} takes a time such as 1s, from {} ms to {} s, not {}", option, least.count(),
-                                   most.count() / 1000, in_quotes(word)));
-    }
-    return std::chrono::milliseconds(static_cast<long long>(ms));
-  }
-
   void collect_env() {
-    const std::vector<std::string> words(settings::consumer_words.begin(), settings::consumer_words.end());
+    const std::vector<std::string> words = consumer_names();
     const std::string choice = fmt::format("{}", fmt::join(words, ", "));
     if (env_->count("--for") == 0) throw UsageError("env needs --for, and one of " + choice);
     const auto consumer = settings::consumer_from_string(for_);
@@ -320,15 +266,6 @@ class Parser {
     }
     options_.consumer = *consumer;
     options_.comments = !no_comments_;
-  }
-
-  template <class T>
-  T one_of(const char* option, const std::string& word, const std::map<std::string, T>& values) const {
-    const auto found = values.find(word);
-    if (found != values.end()) return found->second;
-    std::vector<std::string> names;
-    for (const auto& [name, value] : values) names.push_back(name);
-    throw UsageError(fmt::format("{} takes {}, not {}", option, fmt::join(names, ", "), in_quotes(word)));
   }
 
   /// PID_MAX_LIMIT of the kernel's include/linux/threads.h.
@@ -401,5 +338,7 @@ CommandLine parse(int argc, const char* const* argv) {
   if (argc <= 1) return {};
   return Parser().parse(argc, argv);
 }
+
+cli::CommandTable command_table() { return Parser().table(); }
 
 }  // namespace rocekit::probe

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "core/error.h"
+#include "core/cli/command_table.h"
 #include "core/text/style.h"
 #include "probes/report/exit_code_of.h"
 #include "probes/settings/serving_settings.h"
@@ -44,12 +44,6 @@ struct Options {
   text::ColorMode color = text::ColorMode::automatic;
 };
 
-/// The command line cannot be used: one sentence.
-class UsageError : public InputError {
- public:
-  using InputError::InputError;
-};
-
 /// --help: print `text` on standard output and end with success.
 struct Printed {
   std::string text;
@@ -63,7 +57,10 @@ struct CommandLine {
 /// Whether --save NAME means a document (it ends in .json) rather than a directory.
 bool is_document(const std::string& name);
 
-/// Throws UsageError.
+/// Throws cli::UsageError.
 CommandLine parse(int argc, const char* const* argv);
+
+/// For manuals and completions.
+cli::CommandTable command_table();
 
 }  // namespace rocekit::probe
