@@ -145,8 +145,8 @@ FAULTS = (
           {2: _when_running(_PREFLIGHT, 3, f"pkill -STOP -x {_PREFLIGHT}")},
           {2: f"pkill -KILL -x {_PREFLIGHT} || true"}),
     Fault("tool-versions-differ", "the tool on node 2 tells another commit",
-          {2: f"mkdir -p {_OTHER} && commit=$({_PREFLIGHT} --version | sed 's/.*(commit \\([^)]*\\)).*/\\1/') && "
-              f"other=$(echo $commit | tr 0-9a-f 1-9a-f0) && "
+          {2: f"mkdir -p {_OTHER} && commit=$({_PREFLIGHT} --version | sed -n 's/.*(commit \\([^)]*\\)).*/\\1/p') && "
+              f"other=$(echo $commit | tr 0-9a-z 1-9a-z0) && "
               f"sed \"s/$commit/$other/g\" $(command -v {_PREFLIGHT}) > {_OTHER}/{_PREFLIGHT} && "
               f"chmod +x {_OTHER}/{_PREFLIGHT} && {_OTHER}/{_PREFLIGHT} --version"},
           {2: f"rm -r {_OTHER}"}, {2: f'env "PATH={_OTHER}:$PATH"'}),
