@@ -223,6 +223,23 @@ constexpr Check checks[] = {
      "  ip route; ip rule\n"
      "Give each rail its own subnet (ROCE-NET-002) and remove routes that compete with it.",
      false, nullptr},
+    {"ROCE-PAIR-022", "One direction of a rail slower than the other",
+     "A link carries as much one way as the other. Where it does not, one node sends more slowly or the other receives "
+     "more slowly: a narrower PCIe link, reads or writes held up by ordering (ACS, IOMMU, relaxed ordering off), cores "
+     "that save power on one node, pauses that one end asks for, a lane of the module that resends, or a limit on what "
+     "a port sends. Every exchange of a model runs at the pace of the slower direction, and a measurement in one "
+     "direction does not show it.",
+     "RC streams of 64 KiB messages from each end of a rail in turn, ten pairs of short blocks: warning when the ratio "
+     "of the two, with its 99 % interval, lies beyond 0.85 (over Soft-RoCE, whose speed swings with processors: beyond "
+     "0.5). With two nodes the sending side of one cannot be told from the receiving side of the other; with three and "
+     "more the node is named that is slow towards, or from, all others. roce-preflight measures it, but not with "
+     "--quick.",
+     "Compare the two ends, what slows sending and what slows receiving:\n"
+     "  roce-probe --check PCI-001,CFG-002          # PCIe width and speed, cores that save power\n"
+     "  ethtool -S enp1s0f0np0 | grep -E 'pause|discard|symbol|corrected'\n"
+     "  tc qdisc show dev enp1s0f0np0; mlnx_qos -i enp1s0f0np0    # limits on what is sent\n"
+     "Then swap the two modules or the ends of the cable and measure again: what moves with the cable is the cable.",
+     false, nullptr},
 };
 
 }  // namespace

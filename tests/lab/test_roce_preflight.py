@@ -55,6 +55,26 @@ class Nodes(unittest.TestCase):
         self.assertEqual(first_finding(done.stdout), "ROCE-PAIR-003", done.stdout)
         self.assertIn("reach done, rails FAILED, collectives", done.stdout)
 
+    def test_one_direction_that_is_limited_is_named_and_kept_out_of_the_baseline(self) -> None:
+        node(1, "rm -f /tmp/pair.json")
+        healthy = preflight("--save-baseline", "/tmp/pair.json")
+        self.assertEqual(healthy.returncode, READY, healthy.stdout + healthy.stderr)
+        self.assertRegex(healthy.stdout, r"(?m)^rocep1s0f0, 64 KiB, node2 to node1 .* proven$")
+        again = preflight("--baseline", "/tmp/pair.json", "--save-baseline", "/tmp/pair.json")
+        self.assertEqual(again.returncode, READY, again.stdout + again.stderr)
+        self.assertIn("which now holds 2 runs", " ".join(again.stdout.split()))
+        node(2, "tc qdisc add dev enp1s0f0np0 root tbf rate 16mbit burst 64kb latency 400ms")
+        try:
+            slow = preflight("--baseline", "/tmp/pair.json", "--save-baseline", "/tmp/pair.json")
+        finally:
+            node(2, "tc qdisc del dev enp1s0f0np0 root")
+        self.assertEqual(slow.returncode, DEGRADED, slow.stdout + slow.stderr)
+        self.assertEqual(first_finding(slow.stdout), "ROCE-PAIR-022", slow.stdout)
+        self.assertRegex(slow.stdout, r"rocep1s0f0 carries 0\.\d\d from node2 to node1 of what it carries the other way")
+        self.assertIn("cannot be pinned on one of them", " ".join(slow.stdout.split()))
+        self.assertIn("ROCE-PERF-018", slow.stdout)
+        self.assertIn("was not saved", slow.stdout)
+
     def test_a_peer_that_is_killed_ends_the_run(self) -> None:
         with LAB.listening(f"roce-preflight --listen {labtest.LISTEN} --full --quiet") as listening:
             node(2, f"roce-preflight --join {listening.target} </dev/null >/dev/null 2>&1 & sleep 6; "

@@ -104,10 +104,31 @@ Result result_of(const Plan& plan, const PairPlan& pair, const Cell& cell, const
   return result;
 }
 
+Directions directions_of(const Plan& plan, const PairPlan& pair, const Cell& cell, const Settings& settings,
+                         const CellRecord& a, const CellRecord& b) {
+  Directions directions;
+  directions.path = cell.paths.front();
+  directions.there = result_of(plan, pair, cell, settings, cell.transports[0], a.series.at(0), b.series.at(0));
+  directions.back = result_of(plan, pair, cell, settings, cell.transports[1], a.series.at(1), b.series.at(1));
+  const std::vector<double>& there = directions.there.block_values;
+  const std::vector<double>& back = directions.back.block_values;
+  const std::size_t pairs = std::min(there.size(), back.size());
+  const bool carried = std::all_of(there.begin(), there.end(), [](double rate) { return rate > 0; }) &&
+                       std::all_of(back.begin(), back.end(), [](double rate) { return rate > 0; });
+  // A block in which nothing arrived has no logarithm.
+  directions.back_over_there =
+      measure::ratio_of_pairs(std::span(there).first(carried ? pairs : 0), std::span(back).first(carried ? pairs : 0));
+  return directions;
+}
+
 }  // namespace
 
 void add_results(const Plan& plan, const PairPlan& pair, const Cell& cell, const Settings& settings,
                  const CellRecord& a, const CellRecord& b, Report& report) {
+  if (cell.each_direction) {
+    report.directions.push_back(directions_of(plan, pair, cell, settings, a, b));
+    return;
+  }
   const std::size_t first = report.results.size();
   for (std::size_t i = 0; i < cell.transports.size(); ++i) {
     report.results.push_back(result_of(plan, pair, cell, settings, cell.transports[i], a.series.at(i), b.series.at(i)));

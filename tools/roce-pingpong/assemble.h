@@ -7,7 +7,8 @@
 
 namespace rocekit::pingpong {
 
-/// Appends the results of one cell, a transport each, and the comparisons of the first with the others.
+/// Appends the results of one cell, a transport each, and the comparisons of the first with the others;
+/// of a cell with both directions one Directions instead.
 void add_results(const Plan& plan, const PairPlan& pair, const Cell& cell, const Settings& settings,
                  const CellRecord& a, const CellRecord& b, Report& report);
 

@@ -56,6 +56,7 @@ void fields(Archive& archive, Vote& vote) {
 
 struct CellRun::Series {
   Transport transport = Transport::rc;
+  bool reversed = false;  ///< it streams from b to a
   verbs::Shape shape;
   std::vector<verbs::Endpoint*> ends;
   std::vector<int> cpus;
@@ -145,8 +146,9 @@ void CellRun::latency_block(const Seat& seat, Series& series, const Amount& amou
 }
 
 void CellRun::stream_block(const Seat& seat, Series& series, const Amount& amount, const Wait& wait, bool counted) {
-  const bool sends = seat.is_a || settings_.bidirectional;
-  const bool receives = !seat.is_a || settings_.bidirectional;
+  const bool is_source = seat.is_a != series.reversed;
+  const bool sends = is_source || settings_.bidirectional;
+  const bool receives = !is_source || settings_.bidirectional;
   const bool one_sided = verbs::is_one_sided_stream(series.shape.operation);
   std::vector<verbs::Lane> lanes;
   for (std::size_t i = 0; i < series.ends.size(); ++i) {
@@ -169,8 +171,9 @@ void CellRun::stream_block(const Seat& seat, Series& series, const Amount& amoun
   }
   series.messages_s = 0;
   for (const verbs::LaneResult& lane : results) {
-    if (lane.send_seconds <= 0) continue;
-    const double rate = static_cast<double>(lane.messages_sent) / lane.send_seconds;
+    const double lane_seconds = sends ? lane.send_seconds : lane.receive_seconds;
+    if (lane_seconds <= 0) continue;
+    const double rate = static_cast<double>(sends ? lane.messages_sent : lane.messages_received) / lane_seconds;
     series.messages_s = series.messages_s == 0 ? rate : std::min(series.messages_s, rate);
   }
   if (!counted) return;
@@ -253,6 +256,7 @@ CellRecord CellRun::run(const Seat& seat, const CellTime& time, std::size_t tran
     for (const Transport transport : seat.cell->transports) {
       Series series;
       series.transport = transport;
+      series.reversed = seat.cell->is_reversed(series_.size());
       series.shape = shape_of(settings_, *seat.cell, transport);
       series.record.operation = series.shape.operation;
       if (!settings_.window) series.shape.window = std::min(series.shape.window, first_window);

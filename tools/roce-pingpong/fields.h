@@ -46,8 +46,8 @@ void fields(Archive& archive, Settings& s) {
   s.duration.reset();
   if (duration_ms) s.duration = std::chrono::milliseconds(*duration_ms);
   archive(s.transports, s.transports_given, s.operation, s.latency, s.bandwidth, s.sizes, s.sizes_given,
-          s.bidirectional, s.queue_pairs, s.streams, s.window, s.rails, s.iterations, s.verify, s.gid_index,
-          s.inline_bytes, s.wait_mode, s.memory, s.gpu);
+          s.bidirectional, s.each_direction, s.queue_pairs, s.streams, s.window, s.rails, s.iterations, s.verify,
+          s.gid_index, s.inline_bytes, s.wait_mode, s.memory, s.gpu);
 }
 template <class Archive>
 void fields(Archive& archive, NodeAddress& a) {
@@ -81,7 +81,7 @@ void fields(Archive& archive, Unpaired& u) {
 }
 template <class Archive>
 void fields(Archive& archive, Cell& cell) {
-  archive(cell.metric, cell.size_bytes, cell.paths, cell.transports);
+  archive(cell.metric, cell.size_bytes, cell.paths, cell.transports, cell.each_direction);
 }
 template <class Archive>
 void fields(Archive& archive, PairPlan& pair) {

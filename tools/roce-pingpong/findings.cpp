@@ -52,6 +52,7 @@ checks::Verdicts verdicts_of(std::string_view check_id, const std::string& host,
 void judge(Report& report) {
   std::vector<checks::Finding> found;
   judge_pairs(report, found);
+  judge_directions(report, found);
   judge_speed(report, found);
   judge_cohort(report, found);
   judge_counters(report, found);

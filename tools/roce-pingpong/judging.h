@@ -11,10 +11,11 @@
 
 namespace rocekit::pingpong {
 
-void judge_pairs(const Report& report, std::vector<checks::Finding>& out);     ///< ROCE-PAIR
-void judge_speed(const Report& report, std::vector<checks::Finding>& out);     ///< ROCE-PERF-001, -002, -004, -007
-void judge_cohort(const Report& report, std::vector<checks::Finding>& out);    ///< ROCE-PERF-008
-void judge_counters(const Report& report, std::vector<checks::Finding>& out);  ///< ROCE-PERF-003, -005, -006
+void judge_pairs(const Report& report, std::vector<checks::Finding>& out);       ///< ROCE-PAIR
+void judge_speed(const Report& report, std::vector<checks::Finding>& out);       ///< ROCE-PERF-001, -002, -004, -007
+void judge_directions(const Report& report, std::vector<checks::Finding>& out);  ///< ROCE-PAIR-022
+void judge_cohort(const Report& report, std::vector<checks::Finding>& out);      ///< ROCE-PERF-008
+void judge_counters(const Report& report, std::vector<checks::Finding>& out);    ///< ROCE-PERF-003, -005, -006
 
 /// ROCE-PERF-003 alone; reads the counters of the results' proofs, and paths for what is Soft-RoCE.
 void judge_losses(const Report& report, std::vector<checks::Finding>& out);

@@ -26,6 +26,12 @@ constexpr milliseconds shortest_latency_block = measure::latency_plan.block_time
 constexpr milliseconds longest_latency_block{250};
 constexpr milliseconds shortest_bandwidth_block = measure::bandwidth_plan.block_time;
 constexpr milliseconds longest_bandwidth_block{1000};
+/// Directions are told apart by pairs of short blocks; the interval of a ratio needs eight of them.
+constexpr std::size_t direction_rounds = 10;
+constexpr std::size_t least_direction_rounds = 8;
+constexpr milliseconds direction_block{40};
+/// Many in a short block even where RDMA is slow, and large enough for the rate of bytes to decide.
+constexpr std::size_t direction_size = 65536;
 constexpr milliseconds warming{50};  ///< first messages and, of streams, a block that is not counted
 
 /// Bandwidth of small messages is a rate of messages; a run without --sizes leaves it out.
@@ -53,7 +59,7 @@ bool carries(const PathPlan& plan, Transport transport, std::size_t size, Metric
 
 void add_cell(const Plan& plan, const Settings& settings, Metric metric, std::size_t size,
               std::vector<std::size_t> paths, PairPlan& pair) {
-  Cell cell{metric, size, std::move(paths), {}};
+  Cell cell{metric, size, std::move(paths), {}, false};
   for (const Transport transport : settings.transports) {
     const bool all = std::all_of(cell.paths.begin(), cell.paths.end(),
                                  [&](std::size_t path) { return carries(plan.paths[path], transport, size, metric); });
@@ -90,6 +96,11 @@ void add_cells(const Plan& plan, const Settings& settings, Thrift thrift, PairPl
       for (const std::size_t path : pair.paths) add_cell(plan, settings, Metric::bandwidth, size, {path}, pair);
     }
     if (pair.paths.size() > 1) add_cell(plan, settings, Metric::bandwidth, size, pair.paths, pair);
+  }
+  if (!settings.each_direction) return;
+  for (const std::size_t path : pair.paths) {
+    if (!plan.paths[path].rdma || plan.paths[path].loopback) continue;
+    pair.cells.push_back({Metric::bandwidth, direction_size, {path}, {Transport::rc, Transport::rc}, true});
   }
 }
 
@@ -188,6 +199,8 @@ Plan make_plan(const std::vector<Node>& nodes, const Settings& settings) {
   return plan;
 }
 
+milliseconds directions_time() { return 2 * (warming + static_cast<int>(direction_rounds) * direction_block); }
+
 milliseconds least_time(const Cell& cell) {
   const milliseconds block = cell.metric == Metric::bandwidth ? shortest_bandwidth_block : shortest_latency_block;
   const CellTime least;
@@ -198,6 +211,13 @@ CellTime time_of(const Settings& settings, const Cell& cell, const std::vector<c
   const bool bandwidth = cell.metric == Metric::bandwidth;
   const auto transports = static_cast<int>(std::max<std::size_t>(1, cell.transports.size()));
   CellTime time;
+  if (cell.each_direction) {
+    time.block = direction_block;
+    time.least_rounds = least_direction_rounds;
+    time.most_rounds = direction_rounds;
+    time.total = transports * static_cast<int>(direction_rounds) * nanoseconds(direction_block);
+    return time;
+  }
   if (settings.iterations && !bandwidth) {
     // Alone, blocks are for what drifts between them; short ones would mostly hold what follows a pause.
     const std::size_t alone = std::clamp<std::size_t>(*settings.iterations / iterations_alone, 1, rounds_alone);

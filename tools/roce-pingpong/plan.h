@@ -19,6 +19,9 @@ struct Cell {
   std::size_t size_bytes = 0;
   std::vector<std::size_t> paths;  ///< indexes into Plan::paths
   std::vector<verbs::Transport> transports;
+  /// RC stands twice in `transports`: it streams from a to b, and from b to a.
+  bool each_direction = false;
+  bool is_reversed(std::size_t series) const { return each_direction && series == 1; }
 };
 
 struct PairPlan {
@@ -60,6 +63,9 @@ struct CellTime {
 /// `left`: what is left of the default run's budget, for this cell and `later` (the cells after it).
 CellTime time_of(const Settings& settings, const Cell& cell, const std::vector<const Cell*>& later,
                  std::chrono::nanoseconds left);
+
+/// What a path takes with Settings::each_direction.
+std::chrono::milliseconds directions_time();
 
 /// Least time a cell takes in a default run.
 std::chrono::milliseconds least_time(const Cell& cell);

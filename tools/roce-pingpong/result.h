@@ -116,6 +116,14 @@ struct Comparison {
   std::optional<double> ratio_p99;  ///< latency
 };
 
+/// RC streamed from a to b and from b to a in turn, on one path; from pairs of neighbouring blocks.
+struct Directions {
+  std::size_t path = 0;  ///< index into Report::paths
+  Result there;          ///< a to b
+  Result back;           ///< b to a
+  measure::Ratio back_over_there;
+};
+
 struct Host {
   int rank = 0;
   std::string name;
@@ -141,6 +149,7 @@ struct Report {
   int window = 1;
   std::vector<Result> results;  ///< in the order they were asked for
   std::vector<Comparison> comparisons;
+  std::vector<Directions> directions;     ///< Settings::each_direction
   std::vector<checks::Finding> findings;  ///< PERF, PAIR and counters; those that warn or worse, and unknown ones
   std::vector<std::string> notes;         ///< what was left out and why: "no RDMA device on rank 1 (spark-2): TCP only"
   checks::Verdict verdict = checks::Verdict::unknown;

@@ -14,6 +14,7 @@
 #include "tools/roce-pingpong/assemble.h"
 #include "tools/roce-pingpong/cell_run.h"
 #include "tools/roce-pingpong/fields.h"
+#include "tools/roce-pingpong/labels.h"
 #include "tools/roce-pingpong/place.h"
 #include "verbs/error.h"
 #include "verbs/latency.h"
@@ -277,6 +278,9 @@ class Run {
   }
 
   std::string describe(const Cell& cell) const {
+    if (cell.each_direction) {
+      return fmt::format("each direction of {}", port_name(plan_.paths[cell.paths.front()].path.a));
+    }
     std::vector<std::string> transports;
     for (const verbs::Transport transport : cell.transports) transports.emplace_back(to_string(transport));
     const Path& path = plan_.paths[cell.paths.front()].path;

@@ -20,6 +20,7 @@ struct Settings {
   std::vector<std::size_t> sizes{8, 4096, 65536, 1048576};  ///< ascending
   bool sizes_given = false;
   bool bidirectional = false;
+  bool each_direction = false;  ///< RC streams from a to b and from b to a in turn as well, on each path
   int queue_pairs = 1;
   int streams = 1;                                    ///< TCP connections of a bandwidth series on each path
   std::optional<int> window;                          ///< outstanding messages a queue pair; unset: window_of()

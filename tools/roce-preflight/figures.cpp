@@ -66,6 +66,26 @@ void add_rails(const pingpong::Report& report, std::vector<Figure>& figures) {
   }
 }
 
+void add_directions(const pingpong::Report& report, std::vector<Figure>& figures) {
+  for (const pingpong::Directions& directions : report.directions) {
+    for (const pingpong::Result* result : {&directions.there, &directions.back}) {
+      const bool back = result == &directions.back;
+      Figure figure;
+      figure.kind = Figure::Kind::bandwidth;
+      figure.rail = rail_of(report, *result);
+      figure.from = pingpong::rank_name(report, back ? result->rank_b : result->rank_a);
+      figure.to = pingpong::rank_name(report, back ? result->rank_a : result->rank_b);
+      figure.what = fmt::format("{}, {} to {}", text::exact_size(result->size_bytes), figure.from, figure.to);
+      figure.size_bytes = result->size_bytes;
+      figure.rdma = result->bandwidth.mean_gbit_s;
+      figure.proof = pingpong::to_string(result->proof.verdict);
+      figure.bound_gbit_s = pingpong::bound_of(report, *result);
+      figure.fraction_of_bound = pingpong::fraction_of(report, *result);
+      figures.push_back(std::move(figure));
+    }
+  }
+}
+
 void add_collectives(const pattern::Report& report, std::vector<Figure>& figures) {
   const auto side_of = [&](const char* transport) -> std::optional<std::size_t> {
     for (std::size_t side = 0; side < report.sides.size(); ++side) {
@@ -115,13 +135,19 @@ void add_collectives(const pattern::Report& report, std::vector<Figure>& figures
 std::vector<Figure> figures_of(const Report& report) {
   std::vector<Figure> figures;
   if (report.rails) add_rails(*report.rails, figures);
+  if (report.rails) add_directions(*report.rails, figures);
   if (report.collectives) add_collectives(*report.collectives, figures);
   return figures;
 }
 
 double measuring_s(const pingpong::Report& report) {
   double seconds = 0;
-  for (const pingpong::Result& result : report.results) {
+  std::vector<pingpong::Result> all = report.results;
+  for (const pingpong::Directions& directions : report.directions) {
+    all.push_back(directions.there);
+    all.push_back(directions.back);
+  }
+  for (const pingpong::Result& result : all) {
     const auto samples = static_cast<double>(result.samples);
     if (result.metric == pingpong::Metric::latency) {
       seconds += samples * result.latency_us.mean * 2e-6;

@@ -29,7 +29,7 @@ bool is_one_of(const std::string& id, std::initializer_list<std::string_view> id
 /// What another fault brings about: it is told after its causes.
 bool is_consequence(const Finding& finding) {
   const std::string_view area = area_of(finding);
-  return area == "PERF" || area == "CTR" || is_one_of(finding.id, {"ROCE-PAIR-003", "ROCE-PAIR-011"});
+  return area == "PERF" || area == "CTR" || is_one_of(finding.id, {"ROCE-PAIR-003", "ROCE-PAIR-011", "ROCE-PAIR-022"});
 }
 
 /// True today, and in the way another day.
@@ -109,7 +109,7 @@ void order(std::vector<Found>& findings) {
   });
 }
 
-void conclude(Report& report) {
+void conclude(Report& report, const BaselineFiles& baselines) {
   // What facts have told of the pair is not told again by those who measure it.
   const auto told = [&](const Finding& finding) {
     return is_one_of(finding.id, {"ROCE-PAIR-001", "ROCE-PAIR-002", "ROCE-PAIR-003", "ROCE-PAIR-004"}) &&
@@ -125,6 +125,7 @@ void conclude(Report& report) {
   report.all.insert(report.all.end(), measured.begin(), measured.end());
   report.figures = figures_of(report);
   judge_requirements(report, report.all);
+  judge_baseline(report, baselines, report.all);
   std::vector<Finding> of_steps;
   judge_steps(report, of_steps);
   report.all.insert(report.all.end(), of_steps.begin(), of_steps.end());

@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "tools/roce-preflight/baseline_findings.h"
 #include "tools/roce-preflight/result.h"
 
 namespace rocekit::preflight {
@@ -20,7 +21,8 @@ void order(std::vector<Found>& findings);
 void judge_steps(const Report& report, std::vector<checks::Finding>& out);
 void judge_requirements(const Report& report, std::vector<checks::Finding>& out);
 
-/// Fills figures, findings and the verdict from what the steps left. A step that is not done is no success.
-void conclude(Report& report);
+/// Fills figures, findings and the verdict from what the steps left, judged against the baseline too. A step that is
+/// not done is no success.
+void conclude(Report& report, const BaselineFiles& baselines = {});
 
 }  // namespace rocekit::preflight

@@ -76,6 +76,8 @@ Json figure_json(const Figure& figure) {
                      : figure.kind == Figure::Kind::latency ? "latency"
                                                             : "collective"},
             {"rail", figure.rail.empty() ? Json(nullptr) : Json(clean(figure.rail))},
+            {"from", figure.from.empty() ? Json(nullptr) : Json(clean(figure.from))},
+            {"to", figure.to.empty() ? Json(nullptr) : Json(clean(figure.to))},
             {"what", clean(figure.what)},
             {"size_bytes", figure.size_bytes},
             {"whole_step", figure.whole_step}};
@@ -91,6 +93,57 @@ Json figure_json(const Figure& figure) {
   json["fraction_of_bound"] = or_null(figure.fraction_of_bound);
   json["proof"] = figure.proof.empty() ? Json(nullptr) : Json(figure.proof);
   return json;
+}
+
+const char* word_of(measure::Change::Outcome outcome) {
+  switch (outcome) {
+    case measure::Change::Outcome::as_before:
+      return "as-before";
+    case measure::Change::Outcome::slower:
+      return "slower";
+    case measure::Change::Outcome::faster:
+      return "faster";
+    case measure::Change::Outcome::unknown:
+      break;
+  }
+  return "unknown";
+}
+
+Json compared_json(const Compared& compared) {
+  const Quantity& quantity = compared.quantity;
+  const measure::Change& change = compared.change;
+  return {{"kind", to_string(quantity.kind)},
+          {"transport", clean(quantity.transport)},
+          {"rail", clean(quantity.rail)},
+          {"from", clean(quantity.from)},
+          {"to", clean(quantity.to)},
+          {"what", clean(quantity.what)},
+          {"unit", quantity.kind == Quantity::Kind::bandwidth ? "gbit_s" : "us"},
+          {"before", change.before},
+          {"now", change.now},
+          {"slowdown", change.slowdown},
+          {"slowdown_low", finite(change.low)},
+          {"slowdown_high", finite(change.high)},
+          {"limit", change.limit},
+          {"limit_from", change.by_spread ? "spread" : "margin"},
+          {"runs", change.runs},
+          {"left_out", change.left_out},
+          {"outcome", word_of(change.outcome)}};
+}
+
+Json baseline_json(const BaselineOutcome& baseline) {
+  if (baseline.file.empty() && baseline.saved_to.empty()) return nullptr;
+  const auto text_or_null = [](const std::string& text) { return text.empty() ? Json(nullptr) : Json(clean(text)); };
+  return {{"file", text_or_null(baseline.file)},
+          {"runs", baseline.runs},
+          {"first", text_or_null(baseline.first)},
+          {"last", text_or_null(baseline.last)},
+          {"why_not_compared", text_or_null(baseline.why_not)},
+          {"compared", list_of(baseline.compared, compared_json)},
+          {"changes", list_of(baseline.changes, clean)},
+          {"save_to", text_or_null(baseline.saved_to)},
+          {"saved", baseline.to_save.has_value()},
+          {"why_not_saved", text_or_null(baseline.why_not_saved)}};
 }
 
 Json found_json(const Found& found) {
@@ -115,6 +168,7 @@ std::string render_json(const Report& report) {
   document["steps"] = list_of(report.steps, step_json);
   document["crossings"] = list_of(report.crossings, crossing_json);
   document["measured"] = list_of(report.figures, figure_json);
+  document["baseline"] = baseline_json(report.baseline);
   document["findings"] = list_of(report.findings, found_json);
   document["checks"] = Json::object();
   for (const auto& [id, severity] : worst_of(report)) document["checks"][id] = checks::to_string(severity);

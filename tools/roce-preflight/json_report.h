@@ -7,7 +7,7 @@
 
 namespace rocekit::preflight {
 
-inline constexpr const char* preflight_schema_version = "1.0.0";
+inline constexpr const char* preflight_schema_version = "1.1.0";
 
 std::string render_json(const Report& report);
 

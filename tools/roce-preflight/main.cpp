@@ -10,6 +10,7 @@
 #include "core/io/user_files.h"
 #include "core/text/table.h"
 #include "core/text/utc_time.h"
+#include "tools/roce-preflight/baseline_file.h"
 #include "tools/roce-preflight/json_report.h"
 #include "tools/roce-preflight/metrics.h"
 #include "tools/roce-preflight/options.h"
@@ -23,11 +24,21 @@ namespace {
 
 constexpr const char* tool = "roce-preflight";
 
+BaselineFiles read_baselines(const Options& options) {
+  BaselineFiles files;
+  files.compare = options.baseline.value_or("");
+  files.save = options.save_baseline.value_or("");
+  if (options.baseline) files.past = read_baseline(*options.baseline);
+  if (options.save_baseline) files.to_extend = read_baseline_to_extend(*options.save_baseline);
+  return files;
+}
+
 /// What is wrong with the request is told before anybody is waited for.
 void require_sense(const Options& options, int ranks) {
   for (const auto& name : {options.json, options.prometheus, options.junit}) {
     if (name) io::require_writable(*name);
   }
+  read_baselines(options);
   require_traffic(options.settings, ranks);
 }
 
@@ -36,6 +47,7 @@ void write(const Options& options, const Report& report) {
   if (options.prometheus) {
     io::write_file(*options.prometheus, render_prometheus(report, system_clock::to_time_t(system_clock::now())));
   }
+  if (report.baseline.to_save) io::write_file(*options.save_baseline, render_baseline(*report.baseline.to_save));
   if (options.junit) io::write_file(*options.junit, render_junit(report));
   if (options.json && *options.json != "-") io::write_file(*options.json, render_json(report));
   if (options.json == "-") {
@@ -57,13 +69,19 @@ ExitCode judge(session::Session& session, const Options& options, session::Door 
   request.settings = options.settings;
   request.may_widen_affinity = door == session::Door::launched;
   request.progress = [&](double share, const std::string& what) { progress.show(share, what); };
-  if (session.rank() == 0) require_sense(options, session.size());
+  if (session.rank() == 0) {
+    require_sense(options, session.size());
+    request.baselines = read_baselines(options);
+  }
   Report report = run(session, request);
   progress.clear();
   if (session.rank() != 0) return ExitCode::ready;
   report.started_at = started_at;
   report.door = cli::name_of(door);
   report.arguments = options.arguments;
+  // Another run may have been added meanwhile.
+  if (options.save_baseline) request.baselines.to_extend = read_baseline_to_extend(*options.save_baseline);
+  choose_what_to_save(report, request.baselines);
   write(options, report);
   return exit_code_of(report.verdict, options);
 }

@@ -87,7 +87,7 @@ void add_figures(const Report& report, Metrics& metrics) {
   const auto add = [&](const char* name, const char* help, Figure::Kind kind, double unit) {
     metrics.family(name, help);
     for (const Figure& figure : report.figures) {
-      if (figure.kind != kind) continue;
+      if (figure.kind != kind || !figure.from.empty()) continue;
       for (const auto& [transport, value] : {std::pair{"rdma", figure.rdma}, std::pair{"socket", figure.socket}}) {
         if (!value) continue;
         Labels labels{{"transport", transport}};
@@ -105,9 +105,14 @@ void add_figures(const Report& report, Metrics& metrics) {
   add("rail_bandwidth_bits_per_second", "Payload.", Figure::Kind::bandwidth, 1e9);
   metrics.family("rail_bound_bits_per_second", "Payload that link and PCIe allow.");
   for (const Figure& figure : report.figures) {
-    if (figure.kind != Figure::Kind::bandwidth || !figure.bound_gbit_s) continue;
+    if (figure.kind != Figure::Kind::bandwidth || !figure.bound_gbit_s || !figure.from.empty()) continue;
     metrics.sample(*figure.bound_gbit_s * 1e9,
                    {{"rail", figure.rail}, {"size_bytes", fmt::format("{}", figure.size_bytes)}});
+  }
+  metrics.family("rail_direction_bandwidth_bits_per_second", "Payload over RDMA in one direction alone.");
+  for (const Figure& figure : report.figures) {
+    if (figure.from.empty() || !figure.rdma) continue;
+    metrics.sample(*figure.rdma * 1e9, {{"rail", figure.rail}, {"from", figure.from}, {"to", figure.to}});
   }
   add("collective_seconds", "One operation, or a whole step of the model.", Figure::Kind::time, 1e-6);
 }
@@ -173,6 +178,18 @@ std::string render_prometheus(const Report& report, std::int64_t now_unix_s) {
     metrics.sample(number_of(severity), {{"check", key.first}, {"host", key.second}});
   }
   add_figures(report, metrics);
+  if (!report.baseline.compared.empty()) {
+    metrics.family("slowdown_against_baseline", "Above 1: slower than the median of the baseline's runs.");
+    for (const Compared& compared : report.baseline.compared) {
+      const Quantity& q = compared.quantity;
+      metrics.sample(compared.change.slowdown, {{"kind", to_string(q.kind)},
+                                                {"transport", q.transport},
+                                                {"rail", q.rail},
+                                                {"from", q.from},
+                                                {"to", q.to},
+                                                {"what", q.what}});
+    }
+  }
   return metrics.take();
 }
 

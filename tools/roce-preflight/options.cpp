@@ -23,8 +23,9 @@ namespace {
 using cli::UsageError;
 
 constexpr std::initializer_list<const char*> options_of_rank_0 = {
-    "--quick",          "--full",       "--budget",  "--model", "--mode",       "--require", "--min-fraction",
-    "--max-latency-us", "--max-memory", "--fail-on", "--json",  "--prometheus", "--junit",   "--timings"};
+    "--quick",        "--full",           "--budget",     "--model",        "--mode", "--require",
+    "--min-fraction", "--max-latency-us", "--max-memory", "--fail-on",      "--json", "--prometheus",
+    "--junit",        "--timings",        "--baseline",   "--save-baseline"};
 
 class Parser {
  public:
@@ -50,6 +51,10 @@ class Parser {
         ->group(output);
     add("--prometheus", prometheus_, "For node_exporter's textfile collector", "FILE", output);
     add("--junit", junit_, "For continuous integration", "FILE", output);
+    const char* past = "Against earlier runs (files of rank 0)";
+    add("--baseline", baseline_, "Judge what is measured against the runs of a file of --save-baseline", "FILE", past);
+    add("--save-baseline", save_baseline_, "Add this run to a file, of the last 20; a run that is slow is kept out",
+        "FILE", past);
     app_.add_flag("-v,--verbose", options_.verbose, "Also what passed")->group(output);
     app_.add_flag("--timings", options_.timings, "Where the time went")->group(output);
     app_.add_flag("-q,--quiet", options_.quiet, "No progress on the terminal")->group(output);
@@ -143,6 +148,10 @@ class Parser {
     options_.json = named("--json", json_);
     options_.prometheus = named("--prometheus", prometheus_);
     options_.junit = named("--junit", junit_);
+    options_.baseline = named("--baseline", baseline_);
+    options_.save_baseline = named("--save-baseline", save_baseline_);
+    if (options_.save_baseline == "-")
+      throw UsageError("--save-baseline takes a file: standard output is for the report");
     options_.color = cli::color_mode(color_);
     options_.fail_on = cli::one_of<report::FailOn>(
         "--fail-on", fail_on_, {{"warn", report::FailOn::warning}, {"crit", report::FailOn::critical}});
@@ -156,7 +165,7 @@ class Parser {
   bool quick_ = false;
   bool full_ = false;
   std::vector<std::string> require_;
-  std::string min_fraction_, max_latency_, budget_, max_memory_, json_, prometheus_, junit_;
+  std::string min_fraction_, max_latency_, budget_, max_memory_, json_, prometheus_, junit_, baseline_, save_baseline_;
   std::string color_ = "auto";
   std::string fail_on_ = "warn";
   std::string exit_style_ = "levels";

@@ -22,6 +22,8 @@ struct Options {
   std::optional<std::string> json;  ///< "-": standard output
   std::optional<std::string> prometheus;
   std::optional<std::string> junit;
+  std::optional<std::string> baseline;
+  std::optional<std::string> save_baseline;
   report::FailOn fail_on = report::FailOn::warning;
   ExitStyle exit_style = ExitStyle::levels;
   text::ColorMode color = text::ColorMode::automatic;

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "tools/roce-pingpong/plan.h"
 
 namespace rocekit::preflight {
 namespace {
@@ -62,11 +63,16 @@ std::size_t cells_of(const pattern::Plan& plan) {
 
 }  // namespace
 
-pingpong::Settings rails_request(std::size_t paths, int ranks, milliseconds measuring) {
+pingpong::Settings rails_request(std::size_t paths, int ranks, Effort effort, milliseconds measuring) {
   pingpong::Settings settings;
   settings.sizes = {8, std::size_t{1} << 20U};
   paths = std::max<std::size_t>(1, paths);
   const std::size_t rounds = static_cast<std::size_t>(std::max(1, ranks % 2 == 0 ? ranks - 1 : ranks));
+  settings.each_direction = effort != Effort::quick;
+  if (settings.each_direction) {
+    const milliseconds directions = static_cast<int>(rounds * paths) * pingpong::directions_time();
+    measuring = std::max(milliseconds(0), measuring - directions);
+  }
   // Two latencies and a bandwidth each, and all at once; two transports.
   const std::size_t series = rounds * 2 * (3 * paths + (paths > 1 ? 2 : 0));
   settings.duration = std::clamp(measuring / static_cast<int>(series), milliseconds(50), milliseconds(1'000));

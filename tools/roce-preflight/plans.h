@@ -9,8 +9,9 @@
 
 namespace rocekit::preflight {
 
-/// `paths`: the most between two ranks. Each rail alone and all together, RC and TCP.
-pingpong::Settings rails_request(std::size_t paths, int ranks, std::chrono::milliseconds measuring);
+/// `paths`: the most between two ranks. Each rail alone and all together, RC and TCP; RC in each direction, unless it
+/// must be quick.
+pingpong::Settings rails_request(std::size_t paths, int ranks, Effort effort, std::chrono::milliseconds measuring);
 
 /// The model's decode step, and its prefill's operations one by one; without a model small all-reduces and one large
 /// one. `gpus`: each node has some. Throws InputError: no such model or mode, or a mode of another number of ranks.

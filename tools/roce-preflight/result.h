@@ -12,6 +12,7 @@
 #include "probes/report/probe_report.h"
 #include "tools/nccl-pattern/result.h"
 #include "tools/roce-pingpong/result.h"
+#include "tools/roce-preflight/baseline.h"
 #include "tools/roce-preflight/budget.h"
 #include "tools/roce-preflight/reach.h"
 
@@ -46,9 +47,11 @@ struct Found {
 
 /// One line of what was measured.
 struct Figure {
-  enum class Kind { latency, bandwidth, time };
+  using Kind = Quantity::Kind;
   Kind kind = Kind::latency;
   std::string rail;  ///< "rocep1s0f0", "2 rails at once"; empty: of the collectives
+  std::string from;  ///< set where each direction was measured apart: who sends
+  std::string to;
   std::string what;  ///< "8 B", "1 MiB", "all-reduce 4 KiB", "tp2 of ..., decode, 1 request"
   std::uint64_t size_bytes = 0;
   bool whole_step = false;
@@ -73,6 +76,7 @@ struct Report {
   std::optional<pingpong::Report> rails;
   std::optional<pattern::Report> collectives;
   std::vector<Figure> figures;
+  BaselineOutcome baseline;  ///< --baseline, --save-baseline
   std::vector<checks::Finding> all;  ///< all findings, also passed ones, as the checks made them
   std::vector<Found> findings;       ///< those that warn or worse and unknown ones: merged, what matters first
   std::vector<std::string> notes;

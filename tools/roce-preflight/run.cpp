@@ -11,6 +11,7 @@
 #include "tools/nccl-pattern/findings.h"
 #include "tools/nccl-pattern/run.h"
 #include "tools/roce-pingpong/findings.h"
+#include "tools/roce-pingpong/labels.h"
 #include "tools/roce-pingpong/run.h"
 #include "tools/roce-preflight/figures.h"
 #include "tools/roce-preflight/findings.h"
@@ -52,7 +53,7 @@ class Run {
         Step::rails, [&](const Share& share) { rails(share); }, no_way);
     step(
         Step::collectives, [&](const Share& share) { collectives(share); }, no_way);
-    if (leads()) conclude(report_);
+    if (leads()) conclude(report_, options_.baselines);
     report_.elapsed_s = std::chrono::duration<double>(steady_clock::now() - began_).count();
     return std::move(report_);
   }
@@ -160,12 +161,16 @@ class Run {
 
   void rails(const Share& share) {
     pingpong::RunOptions request;
-    request.settings = rails_request(most_paths_, session_.size(), share.measuring);
+    request.settings = rails_request(most_paths_, session_.size(), report_.settings.effort, share.measuring);
     request.may_widen_affinity = options_.may_widen_affinity;
     request.progress = within(Step::rails);
     pingpong::Report report = pingpong::run(session_, request);
     if (!leads()) return;
     pingpong::judge(report);
+    const bool has_rdma = std::any_of(report.paths.begin(), report.paths.end(), pingpong::is_rdma);
+    if (has_rdma && !request.settings.each_direction) {
+      report_.notes.push_back("--quick: rails were measured in one direction (roce-probe explain ROCE-PAIR-022)");
+    }
     report_.notes.insert(report_.notes.end(), report.notes.begin(), report.notes.end());
     report_.rails = std::move(report);
   }

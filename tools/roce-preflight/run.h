@@ -5,12 +5,14 @@
 #include <string>
 
 #include "core/session/session.h"
+#include "tools/roce-preflight/baseline_findings.h"
 #include "tools/roce-preflight/result.h"
 
 namespace rocekit::preflight {
 
 struct RunOptions {
   Settings settings;                ///< rank 0's hold for all
+  BaselineFiles baselines;          ///< on rank 0
   bool may_widen_affinity = false;  ///< as pingpong::RunOptions has it
   std::function<void(double share, const std::string& what)> progress;
 };

@@ -34,17 +34,20 @@ text::Tone tone_of(Verdict verdict) {
   return Tone::bad;
 }
 
-std::string value_of(const Figure& figure, const std::optional<double>& value) {
-  if (!value) return nothing;
-  switch (figure.kind) {
+std::string value_of(Figure::Kind kind, double value) {
+  switch (kind) {
     case Figure::Kind::latency:
-      return pingpong::microseconds(*value) + " us";
+      return pingpong::microseconds(value) + " us";
     case Figure::Kind::bandwidth:
-      return pingpong::gigabits(*value) + " Gb/s";
+      return pingpong::gigabits(value) + " Gb/s";
     case Figure::Kind::time:
       break;
   }
-  return pattern::duration(*value);
+  return pattern::duration(value);
+}
+
+std::string value_of(const Figure& figure, const std::optional<double>& value) {
+  return value ? value_of(figure.kind, *value) : nothing;
 }
 
 std::string against(const Figure& figure) {
@@ -76,6 +79,7 @@ class TextReport {
     findings();
     if (options_.verbose) passed();
     measured();
+    baseline();
     notes();
     if (options_.timings) timings();
     last_line();
@@ -165,6 +169,37 @@ class TextReport {
     out_ += table.render(style_, options_.width);
   }
 
+  void baseline() {
+    const BaselineOutcome& past = report_.baseline;
+    if (past.file.empty() || !past.why_not.empty()) return;
+    std::size_t slower = 0;
+    std::size_t faster = 0;
+    for (const Compared& one : past.compared) {
+      slower += one.change.outcome == measure::Change::Outcome::slower;
+      faster += one.change.outcome == measure::Change::Outcome::faster;
+    }
+    out_ += '\n';
+    labelled("PAST", fmt::format("{}: {} until {}; {} compared, {} slower, {} faster", past.file,
+                                 pattern::plural(past.runs, "run"), past.last,
+                                 pattern::plural(past.compared.size(), "figure"), slower, faster));
+    if (!options_.verbose) return;
+    text::Table table({{"AGAINST THE BASELINE"},
+                       {"BEFORE", 0, true},
+                       {"NOW", 0, true},
+                       {"TIMES SLOWER", 0, true},
+                       {"COUNTS FROM", 1, true}});
+    for (const Compared& one : past.compared) {
+      const bool is_slower = one.change.outcome == measure::Change::Outcome::slower;
+      table.add_row({{text::shortened(name_of(one.quantity), 66)},
+                     {value_of(one.quantity.kind, one.change.before)},
+                     {value_of(one.quantity.kind, one.change.now)},
+                     {fmt::format("{:.2f}", one.change.slowdown), is_slower ? Tone::warn : Tone::plain},
+                     {fmt::format("{:.2f}", one.change.limit)}});
+    }
+    out_ += table.render(style_, options_.width);
+    for (const std::string& change : past.changes) labelled("changed", change);
+  }
+
   void notes() {
     std::set<std::string> seen;
     if (!report_.notes.empty()) out_ += '\n';
@@ -240,7 +275,7 @@ std::string verdict_words(const Report& report) {
   const Figure* rails = nullptr;
   const Figure* step = nullptr;
   for (const Figure& figure : report.figures) {
-    if (figure.kind == Figure::Kind::bandwidth && figure.rdma) rails = &figure;
+    if (figure.kind == Figure::Kind::bandwidth && figure.rdma && figure.from.empty()) rails = &figure;
     if (figure.kind == Figure::Kind::time && figure.rdma && (figure.whole_step || step == nullptr)) step = &figure;
   }
   if (rails != nullptr) {

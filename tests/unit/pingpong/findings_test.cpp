@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
 #include <string>
 
@@ -291,6 +292,84 @@ TEST(Pair004, NamesTheEndWithTheSlowerLink) {
   report = judged(report);
   ASSERT_THAT(ids(report), (std::set<std::string>{"ROCE-PAIR-004"}));
   EXPECT_EQ(report.findings[0].host, "spark-1");
+}
+
+// ---- ROCE-PAIR-022
+
+/// Path `index` streamed in both directions: `ratio` back over there, known to `width`.
+void measure_directions(Report& report, std::size_t index, double ratio, double width = 0.01) {
+  Directions directions;
+  directions.path = index;
+  directions.there = sample::bandwidth(Transport::rc, 65536, {index}, 100, 112);
+  directions.back = sample::bandwidth(Transport::rc, 65536, {index}, 100 * ratio, 112);
+  directions.there.rank_a = directions.back.rank_a = report.paths[index].a.rank;
+  directions.there.rank_b = directions.back.rank_b = report.paths[index].b.rank;
+  directions.back_over_there = {ratio, ratio * (1 - width), ratio * (1 + width), 0.99, 10};
+  report.directions.push_back(directions);
+}
+
+std::vector<Finding> slow_directions(const Report& report) {
+  std::vector<Finding> found;
+  judge_directions(report, found);
+  found.erase(std::remove_if(found.begin(), found.end(), [](const Finding& f) { return f.severity == Severity::ok; }),
+              found.end());
+  return found;
+}
+
+TEST(Pair022, NamesTheSlowDirectionAndThatTwoNodesCannotTellWhoseFaultItIs) {
+  Report report = sample::gb10();
+  measure_directions(report, 0, 0.4);
+  measure_directions(report, 1, 1 / 0.5);
+  count(report.directions[0].back, "rocep1s0f0:1", "rx_prio3_pause", 7);
+  const auto found = slow_directions(report);
+  ASSERT_THAT(found, SizeIs(2));
+  EXPECT_EQ(found[0].title,
+            "rocep1s0f0 carries 0.40 from spark-2 to spark-1 of what it carries the other way "
+            "(0.40-0.40)");
+  EXPECT_THAT(found[0].cause, HasSubstr("Congestion or pauses"));
+  EXPECT_THAT(found[0].cause, HasSubstr("cannot be pinned on one of them: spark-2 sends slowly or spark-1 receives"));
+  EXPECT_THAT(found[1].title, HasSubstr("carries 0.50 from spark-1 to spark-2"));
+  EXPECT_THAT(found[1].cause, HasSubstr("No counter tells"));
+  for (const Finding& finding : found) EXPECT_FALSE(finding.remedy.empty() || finding.evidence.size() < 3);
+}
+
+TEST(Pair022, IsQuietWhereTheIntervalLeavesDoubt) {
+  for (const auto& [ratio, width] : {std::pair{0.97, 0.01}, std::pair{0.8, 0.1}, std::pair{1.1, 0.01}}) {
+    Report report = sample::gb10();
+    measure_directions(report, 0, ratio, width);
+    EXPECT_THAT(slow_directions(report), IsEmpty()) << ratio;
+  }
+  Report few = sample::gb10();
+  measure_directions(few, 0, 0.2);
+  few.directions[0].back_over_there = measure::ratio_of_pairs(std::vector<double>(4, 10), std::vector<double>(4, 2));
+  EXPECT_THAT(slow_directions(few), IsEmpty());
+}
+
+TEST(Pair022, GivesSoftRoceMoreRoomAndOneHostNoVerdict) {
+  Report report = sample::soft_roce();
+  measure_directions(report, 0, 0.6);
+  EXPECT_THAT(slow_directions(report), IsEmpty());
+  report.directions.clear();
+  measure_directions(report, 0, 0.3);
+  EXPECT_THAT(slow_directions(report), SizeIs(1));
+  report.paths[0].b.host = report.paths[0].a.host;
+  EXPECT_THAT(slow_directions(report), IsEmpty());
+}
+
+TEST(Pair022, WithMoreNodesNamesTheOneThatIsSlowWithAll) {
+  Report sends = sample::four_ranks();
+  Report receives = sample::four_ranks();
+  Report between = sample::four_ranks();
+  for (std::size_t i = 0; i < sends.paths.size(); ++i) {
+    const bool a = sends.paths[i].a.rank == 2;
+    const bool b = sends.paths[i].b.rank == 2;
+    measure_directions(sends, i, a ? 2 : b ? 0.5 : 1);
+    measure_directions(receives, i, a ? 0.5 : b ? 2 : 1);
+    measure_directions(between, i, i == 0 ? 0.5 : 1);
+  }
+  EXPECT_THAT(slow_directions(sends).at(0).cause, HasSubstr("node3 sends slowly to all others"));
+  EXPECT_THAT(slow_directions(receives).at(0).cause, HasSubstr("node3 receives slowly from all others"));
+  EXPECT_THAT(slow_directions(between).at(0).cause, HasSubstr("look at the way from node2 to node1"));
 }
 
 TEST(Counters, OfTrafficAreNoTrouble) {

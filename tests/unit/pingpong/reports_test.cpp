@@ -220,6 +220,21 @@ TEST(TextReport, TellsContradictedProofsApart) {
   EXPECT_THAT(text, HasSubstr("\nNOT READY (ROCE-PERF-005): RC p50 1.47 us at 8 B"));
 }
 
+TEST(TextReport, TheLastLineSaysTheVerdictAndTheChecksThatMadeIt) {
+  for (const auto& [severity, words] : {std::pair{checks::Severity::critical, "NOT READY (ROCE-PERF-006): "},
+                                        std::pair{checks::Severity::warning, "DEGRADED (ROCE-PERF-006): "},
+                                        std::pair{checks::Severity::unknown, "UNKNOWN (ROCE-PERF-006): "}}) {
+    Report report = sample::gb10();
+    checks::Finding finding;
+    finding.id = "ROCE-PERF-006";
+    finding.severity = severity;
+    finding.host = "spark-1";
+    report.findings = {finding};
+    const std::string text = text_of(report);
+    EXPECT_EQ(text.rfind(words, text.rfind("RC p50")), text.find_last_of('\n', text.rfind("RC p50")) + 1) << text;
+  }
+}
+
 TEST(TextReport, SaysWhenNothingWasMeasured) {
   Report report = sample::gb10();
   report.results.clear();
