@@ -9,8 +9,10 @@ MODELS=${MODELS:-$HOME/.cache/huggingface}
 # How podman gives a container the GPUs (container device interface).
 GPU=${GPU:---device=nvidia.com/gpu=all}
 
-# What decides whether the node may serve: exit code 0 starts it.
-ROCE_GATE=${ROCE_GATE:-roce-probe --fail-on crit}
+# The other nodes, as ssh knows them: "spark-2", or "spark-2,spark-3". With them head and serve measure all nodes together
+# before they start anything; ssh must get there without a question, and roce-preflight must be installed there.
+WORKERS=${WORKERS:-}
+
 ROCE_PROBE=${ROCE_PROBE:-roce-probe}
 
 die() {
@@ -18,8 +20,18 @@ die() {
   exit "${2:-3}"
 }
 
-# Ends the script with the gate's exit code when the node is not fit.
+# pass_gate WHICH [OPTIONS]: ends the script with the gate's exit code when serving may not start. WHICH is "node", or
+# "cluster" for this node and WORKERS; OPTIONS are for roce-preflight. ROCE_GATE is asked in its place where it is set.
 pass_gate() {
+  if [ -z "${ROCE_GATE:-}" ]; then
+    ROCE_GATE="$ROCE_PROBE --fail-on crit"
+    if [ "$1" = cluster ] && [ -n "$WORKERS" ]; then
+      shift
+      ROCE_GATE="roce-preflight --via ssh $WORKERS --fail-on crit $*"
+    elif [ "$1" = cluster ]; then
+      printf '%s: WORKERS names no other node: this one alone is checked.\n' "${0##*/}" >&2
+    fi
+  fi
   # shellcheck disable=SC2086  # a command and its arguments
   $ROCE_GATE >&2 || die "the gate ($ROCE_GATE) says no: nothing was started." $?
 }

@@ -16,6 +16,7 @@ except ImportError:
 
 SOURCE = Path(__file__).resolve().parents[2]
 PROBE = Path(os.environ.get("ROCEKIT_BUILD_DIR", SOURCE / "build")) / "bin" / "roce-probe"
+PREFLIGHT = PROBE.with_name("roce-preflight")
 EXAMPLES = SOURCE / "examples"
 FIXTURES = SOURCE / "tests" / "fixtures"
 
@@ -32,7 +33,7 @@ class Case(unittest.TestCase):
         self.folder = Path(tempfile.mkdtemp(prefix="rocekit-examples-"))
         self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
         self.calls_file = self.folder / "calls"
-        for name in ("podman", "scontrol"):
+        for name in ("podman", "scontrol", "srun"):
             program = self.folder / name
             program.write_text(RECORDER)
             program.chmod(0o755)
@@ -80,6 +81,41 @@ class Containers(Case):
         self.assertFalse(self.calls_file.exists())
         self.assertEqual(self.run_example("ray-vllm-podman/head", ROCE_GATE="true").returncode, 0)
 
+    def gate_of(self, script, *arguments, code="0", **environment):
+        """What the script asks where nobody sets ROCE_GATE: its words, and how the script ended."""
+        for name in ("roce-preflight", "roce-probe"):
+            asked = self.folder / name
+            asked.write_text(f'#!/bin/sh\nprintf "%s\\n" "{name}" "$@" >"$CALLS.gate"\nexit {code}\n')
+            asked.chmod(0o755)
+        run = self.run_example(script, *arguments, ROCE_GATE="", ROCE_PROBE=str(self.folder / "roce-probe"), **environment)
+        return self.folder.joinpath("calls.gate").read_text().split(), run
+
+    def test_what_spans_the_nodes_is_measured_over_them(self):
+        every = ["roce-preflight", "--via", "ssh", "spark-2,spark-3", "--fail-on", "crit"]
+        for script, arguments, expected in (("head", (), every), ("serve", ("some/model",), [*every, "--container", "vllm-rdma"])):
+            with self.subTest(script):
+                asked, run = self.gate_of(f"ray-vllm-podman/{script}", *arguments, code="2", WORKERS="spark-2,spark-3")
+                self.assertEqual((asked, run.returncode), (expected, 2), run)
+                self.assertFalse(self.calls_file.exists())
+
+    def test_what_sees_one_node_reads_that(self):
+        for script, arguments, said in (("worker", ("192.168.100.11",), ""), ("head", (), "WORKERS"),
+                                        ("serve", ("some/model",), "WORKERS")):
+            with self.subTest(script):
+                asked, run = self.gate_of(f"ray-vllm-podman/{script}", *arguments, code="2")
+                self.assertEqual((asked, run.returncode), (["roce-probe", "--fail-on", "crit"], 2), run)
+                self.assertIn(said, run.stderr)
+
+    def test_the_gates_are_command_lines_that_the_tool_takes(self):
+        if not PREFLIGHT.exists():
+            self.skipTest(f"{PREFLIGHT} is not built")
+        # The far end does not answer: the command line was understood before.
+        for options in (("--fail-on", "crit", "--container", "vllm-rdma"), ("--fail-on", "crit", "--quiet", "--color=never")):
+            run = subprocess.run([PREFLIGHT, "--via", "false", "spark-2", *options], capture_output=True, text=True,
+                                 timeout=60, check=False)
+            self.assertEqual(run.returncode, 3, run)
+            self.assertIn("spark-2", run.stderr)
+
     def test_serve_waits_for_a_complete_cluster(self):
         self.assertEqual(self.run_example("ray-vllm-podman/serve", "some/model", "--max-model-len", "8192").returncode, 0)
         words = self.calls_file.read_text().splitlines()
@@ -122,6 +158,17 @@ class Slurm(Case):
         self.assertEqual([call[0] for call in self.calls()], ["show"] * 3)
 
 
+    def test_a_job_starts_only_on_nodes_that_fit_together(self):
+        run = self.run_example("slurm/serve.sbatch", "vllm", "serve", ROCE_GATE="")
+        self.assertEqual(run.returncode, 0, run)
+        self.assertEqual(self.calls(), [["roce-preflight", "--fail-on", "crit", "--quiet"], ["vllm", "serve"]])
+        self.calls_file.unlink()
+        run = self.run_example("slurm/serve.sbatch", "vllm", "serve", ROCE_GATE="", CALL_CODE="2")
+        self.assertEqual((run.returncode, len(self.calls())), (2, 1), run)
+        self.assertIn("nothing was started", run.stderr)
+        self.assertEqual(self.run_example("slurm/serve.sbatch").returncode, 3)
+
+
 class Manifests(Case):
     def test_pod_waits_for_its_gate(self):
         if yaml is None:
@@ -143,10 +190,12 @@ class Manifests(Case):
         (units / "vllm.service.d").mkdir(parents=True)
         (units / "vllm.service").write_text("[Service]\nExecStart=/bin/true\n")
         for source, target in (("roce-check.service", "roce-check.service"), ("roce-check.timer", "roce-check.timer"),
-                               ("rdma-gate.conf", "vllm.service.d/rdma-gate.conf")):
+                               ("rdma-gate.conf", "vllm.service.d/rdma-gate.conf"),
+                               ("rdma-pair-gate.conf", "vllm.service.d/rdma-pair-gate.conf")):
             text = (EXAMPLES / "systemd" / source).read_text()
             # systemd-analyze wants the program to be there.
-            (units / target).write_text(text.replace("=/usr/bin/roce-probe", f"={PROBE}"))
+            text = text.replace("=/usr/bin/roce-preflight", "=/bin/true").replace("=/usr/bin/roce-probe", f"={PROBE}")
+            (units / target).write_text(text)
         run = subprocess.run(["systemd-analyze", "verify", "--man=no", "--recursive-errors=no",
                               *(units / name for name in ("roce-check.service", "roce-check.timer", "vllm.service"))],
                              capture_output=True, text=True, check=False, timeout=60)
