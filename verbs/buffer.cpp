@@ -214,7 +214,8 @@ class Buffer::GpuMemory final : public Buffer::Memory {
       std::memset(data_, 0, size());
       return;
     }
-    // Whole pages of 64 KiB, the GPU's own: what dma-buf and peermem hand to the adapter.
+    // Whole pages of 64 KiB, the GPU's own: what dma-buf and peermem hand to the adapter. Also whole pages of the host,
+    // whose are 4, 16 or 64 KiB on Arm: cuMemGetHandleForAddressRange asks for these.
     constexpr std::size_t gpu_page = 64 * 1024;
     allocated_ = rounded_up(size(), gpu_page);
     dynlib::CudaDevicePointer device_address = 0;

@@ -9,6 +9,7 @@
 #include <random>
 
 #include "core/error.h"
+#include "verbs/device_order.h"
 
 namespace rocekit::verbs {
 namespace {
@@ -256,6 +257,8 @@ void RcChannel::receive(std::byte* data, std::size_t size, std::size_t whole) {
     finish_receive();
   } else {
     if (size > eager_bytes) {
+      // What the caller read of this memory is read before the other end may write there.
+      device_read_barrier();
       to_clear_.push_back({reinterpret_cast<std::uintptr_t>(data), whole, finished_.received + receives_.size() - 1,
                            rail_.region_of(data, size).rkey(), 0});
     }

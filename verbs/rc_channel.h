@@ -6,7 +6,7 @@
 // (clear to send). Both ends count credits, so that no message meets an empty ring. Immediate data say what came and
 // return credits.
 //
-// Memory order: rc_endpoint.h. No memory is polled here: all that a device wrote is read after its completion.
+// Memory order: device_order.h. No memory is polled here: all that a device wrote is read after its completion.
 #pragma once
 
 #include <array>

@@ -1,13 +1,11 @@
 // Reliable connections (RC).
 //
-// Memory order. What the CPU writes before ibv_post_send() is visible to the device before the doorbell is: the
-// provider's post functions hold the barrier that the machine needs (dmb oshst or dsb st on aarch64, nothing beyond
-// program order for write-back memory on x86). What the device wrote before a completion is visible once ibv_poll_cq()
-// has returned it: the provider's poll holds udma_from_device_barrier (dmb oshld on aarch64). Only memory that is
-// polled itself (latency of write; credits) is without a library in between: it is read with acquire loads (ldar), so
-// that whatever is read after the byte that was waited for is at least as new as that byte. The fabric adds that PCIe
-// does not let a posted write pass another (memory registered without relaxed ordering), and that adapters write a
-// message's bytes in ascending order; device_deviations.h names those that do not.
+// Memory order: device_order.h says what the library's calls hold. Polled by the CPU itself are the last byte of a
+// write (latency), the peer's credits, and the end of verified writes; a barrier after each makes sure that what is
+// read next is at least as new as the word that was waited for. The fabric adds that PCIe does not let a posted write
+// pass another (memory registered without relaxed ordering), and that adapters write a message's bytes in ascending
+// order; device_deviations.h names those that do not. What is given back after reading: verified content
+// (check_pattern_at) and receives (ReceiveRing).
 #pragma once
 
 #include <array>
@@ -17,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "verbs/device_order.h"
 #include "verbs/rdma_endpoint.h"
 #include "verbs/receive_ring.h"
 
@@ -177,10 +176,13 @@ class RcEndpoint final : public RdmaEndpoint {
   /// the chain would go.
   bool prepare_verified(Pair& pair, std::size_t index);
   void read_credit(Pair& pair, std::size_t index) {
-    const std::uint64_t word = __atomic_load_n(&control(index).credit, __ATOMIC_ACQUIRE);
+    const std::uint64_t word = read_polled(control(index).credit);
     // A device may write the word's bytes one by one: half of an old and half of a new value lies below the one or
     // above what was posted.
-    if (word > pair.credit_seen && word <= pair.credit_used) pair.credit_seen = word;
+    if (word <= pair.credit_seen || word > pair.credit_used) return;
+    pair.credit_seen = word;
+    // The slots that the peer has checked are filled anew only now.
+    device_read_barrier();
   }
   void give_credit(std::size_t index);
   void give_credits() {

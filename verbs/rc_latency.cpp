@@ -82,8 +82,8 @@ void RcEndpoint::await_message() {
 
 void RcEndpoint::await_write() {
   const std::uint8_t expected = pattern_last_byte(in_sequence_);
-  wait_until("waiting for a write", receive_queue_,
-             [&] { return __atomic_load_n(last_in_, __ATOMIC_ACQUIRE) == expected; });
+  wait_until("waiting for a write", receive_queue_, [&] { return read_polled(*last_in_) == expected; });
+  device_read_barrier();
   if (shape_.verify) check_write();
   ++in_sequence_;
 }

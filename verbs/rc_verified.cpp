@@ -26,6 +26,8 @@ int RcEndpoint::verified_window(Operation operation) const {
   return static_cast<int>(operation == Operation::read ? slots_ - 1 : slots_);
 }
 
+// The peer reads it without a word to this CPU, so no doorbell orders these stores before its reads; the ranks' barrier
+// between preparing and running a block does: its message goes through the kernel, which orders them before the packet.
 void RcEndpoint::fill_outbound() {
   for (std::size_t pair = 0; pair < pairs_.size(); ++pair) {
     for (std::size_t slot = 0; slot < slots_; ++slot) {
@@ -139,7 +141,8 @@ void RcEndpoint::exchange_written() {
   }
   for (std::size_t i = 0; is_target_ && i < pairs_.size(); ++i) {
     wait_until("waiting for the end of the peer's writes", send_queue_,
-               [&] { return __atomic_load_n(&control(i).written_epoch, __ATOMIC_ACQUIRE) == written_epoch_; });
+               [&] { return read_polled(control(i).written_epoch) == written_epoch_; });
+    device_read_barrier();
     const std::uint64_t written = control(i).written;
     for (std::uint64_t sequence = written - std::min<std::uint64_t>(written, slots_); sequence < written; ++sequence) {
       check_pattern_at(inbound_, pool_offset(i, sequence % slots_), shape_.size_bytes, sequence);

@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "verbs/causes.h"
+#include "verbs/device_order.h"
 #include "verbs/failed_completion.h"
 
 namespace rocekit::verbs {
@@ -122,7 +123,12 @@ void RdmaEndpoint::put_pattern(Buffer& buffer, std::size_t offset, std::size_t s
 
 void RdmaEndpoint::check_pattern_at(const Buffer& buffer, std::size_t offset, std::size_t size,
                                     std::uint64_t sequence) {
-  if (buffer.is_host()) return corruption_.check(buffer.data() + offset, size, sequence);
+  if (buffer.is_host()) {
+    corruption_.check(buffer.data() + offset, size, sequence);
+    // What is posted after it, a receive, a read, an answer or a credit, lets the place be overwritten.
+    device_read_barrier();
+    return;
+  }
   staging_.resize(size);
   buffer.copy_out(offset, staging_.data(), size);
   corruption_.check(staging_.data(), size, sequence);

@@ -1,5 +1,7 @@
 #include "verbs/receive_ring.h"
 
+#include "verbs/device_order.h"
+
 namespace rocekit::verbs {
 
 int ReceiveRing::fill(ibv_qp* queue_pair, std::uint64_t id, int depth, const Places& places) {
@@ -21,6 +23,8 @@ int ReceiveRing::fill(ibv_qp* queue_pair, std::uint64_t id, int depth, const Pla
 }
 
 int ReceiveRing::post() {
+  // What was read of these places is read before the device may write there again.
+  device_read_barrier();
   ibv_recv_wr* bad = nullptr;
   const int error = ibv_post_recv(queue_pair_, &requests_[next_], &bad);
   due_ -= chain;

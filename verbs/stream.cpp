@@ -215,6 +215,8 @@ class StreamBlock::Impl {
   std::vector<State> states_;
   std::uint64_t duration_ns_ = 0;
   std::uint64_t start_ns_ = 0;
+  // Relaxed, as to_receive is: values that stand for themselves. Results are read after a lane's thread has taken
+  // mutex_ or was joined.
   std::atomic<bool> stopping_{false};
   std::mutex mutex_;
   std::condition_variable changed_;

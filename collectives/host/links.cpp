@@ -16,6 +16,7 @@ namespace {
 /// Messages of this size and more are spread over a peer's rails: a part of half the size then still takes longer on
 /// the wire (1.3 us at 200 Gbit/s) than a second message costs (less than 1 us).
 constexpr std::size_t spread_bytes = 64u << 10;
+/// Parts begin at whole packets of the largest path MTU; pages, of 4 or 64 KiB, do not matter here.
 constexpr std::size_t part_alignment = 4096;
 /// Vain looks for messages before a look at the clock, and before the CPU is offered to others: a peer that does not
 /// answer for so long may be waiting for this very CPU, and does before long where CPUs are few.

@@ -64,7 +64,7 @@ class Links {
   std::vector<std::size_t> index_of_;
   std::unique_ptr<verbs::Channels> channels_;
   int polls_before_yield_;
-  std::atomic<bool> aborted_{false};
+  std::atomic<bool> aborted_{false};  ///< set by any thread, hands nothing over: relaxed
 };
 
 }  // namespace rocekit::collectives

@@ -34,7 +34,10 @@ struct Allocator {
   std::function<void(void*)> free;
 };
 
-/// Memory of the GPU, also where it shares the CPU's.
+/// Memory of the GPU, as an engine's tensors are (cudaMalloc), also where it shares the CPU's (GB10). There no adapter can
+/// read it, and none has to: without GPUDirect RDMA, NCCL has its kernels copy into host memory that it pins itself
+/// (cuMemHostAlloc), and sends from there. What a queue pair of our own sends from is verbs::Buffer, which refuses
+/// cuMemAlloc on such a GPU and names cuMemHostAlloc (gpu-host) instead.
 class GpuBuffer {
  public:
   GpuBuffer() = default;
@@ -42,9 +45,10 @@ class GpuBuffer {
       : gpu_(&gpu), size_(std::max<std::size_t>(size, 256)) {
     if (allocator.allocate) {
       data_ = static_cast<std::byte*>(allocator.allocate(size_));
-      if (data_ == nullptr) throw CollectiveError("ncclMemAlloc: no memory");
       free_ = allocator.free;
-      return;
+      if (data_ != nullptr) return;
+      // A driver may lack what ncclMemAlloc asks for where there is memory all the same; registering it is an optimisation.
+      free_ = nullptr;
     }
     dynlib::CudaDevicePointer address = 0;
     gpu.check("cuMemAlloc", gpu.cuda().memory_alloc(&address, size_));

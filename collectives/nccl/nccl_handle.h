@@ -69,6 +69,7 @@ class NcclHandle {
     Use(const Use&) = delete;
     Use& operator=(const Use&) = delete;
     ~Use() {
+      // The guard reads `in_call` first: who sees this store, or that of a later call, sees the count before it.
       state_.calls.store(state_.calls.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
       state_.in_call.store(false, std::memory_order_release);
     }
@@ -77,7 +78,9 @@ class NcclHandle {
 
    private:
     void enter() {
-      // abort() stores `aborted` and then looks at `in_call`: one of the two sees the other.
+      // abort() stores `aborted` and then looks at `in_call`: one of the two sees the other. That takes seq_cst on both
+      // sides, as a store must not pass the load after it: aarch64's stlr and ldar keep that order, x86 fences the
+      // store.
       state_.in_call.store(true, std::memory_order_seq_cst);
       comm_ = state_.aborted.load(std::memory_order_seq_cst) ? nullptr : state_.comm;
     }

@@ -82,8 +82,26 @@ std::optional<CounterRate> counter_rate(std::span<const CounterReading> readings
     disagreement = std::max(disagreement, std::abs(*stretch / *whole - 1));
   }
   if (disagreement > tolerance) return std::nullopt;
-  const double left_open = (middle(first) + middle(last)) / ticks_between(first, last);
+  // A counter that stands still between two looks has moved by up to a tick.
+  const double left_open = (middle(first) + middle(last) + 1) / ticks_between(first, last);
   return CounterRate{*whole, std::max(disagreement, left_open)};
+}
+
+CounterRate stated_or_measured(const CounterRate& measured, std::uint64_t stated_hz) {
+  if (stated_hz == 0) return measured;
+  const double stated_ns = 1e9 / static_cast<double>(stated_hz);
+  const bool agrees = std::abs(stated_ns / measured.ns_per_tick - 1) <= measured.relative_error;
+  return agrees ? CounterRate{stated_ns, measured.relative_error} : measured;
+}
+
+std::uint64_t Clock::stated_hz() {
+#if defined(__aarch64__)
+  std::uint64_t hz;
+  asm("mrs %0, cntfrq_el0" : "=r"(hz));
+  return hz & 0xffffffffu;  // the upper half is reserved
+#else
+  return 0;
+#endif
 }
 
 Clock Clock::calibrated() {
@@ -95,10 +113,11 @@ Clock Clock::calibrated() {
     if (&reading != &readings.front()) std::this_thread::sleep_for(stretch_length);
     reading = narrowest_reading(counter);
   }
-  const auto rate = counter_rate(readings);
-  if (!rate) return monotonic_raw();
-  counter.ns_per_tick_ = rate->ns_per_tick;
-  counter.relative_error_ = rate->relative_error;
+  const auto measured = counter_rate(readings);
+  if (!measured) return monotonic_raw();
+  const CounterRate rate = stated_or_measured(*measured, stated_hz());
+  counter.ns_per_tick_ = rate.ns_per_tick;
+  counter.relative_error_ = rate.relative_error;
   return counter;
 }
 

@@ -19,7 +19,8 @@ inline std::uint64_t monotonic_raw_ns() {
 }
 
 /// Ticks and their length. The CPU's counter (TSC, CNTVCT_EL0) where it runs at one rate on all cores and was
-/// calibrated against CLOCK_MONOTONIC_RAW, else CLOCK_MONOTONIC_RAW itself (1 tick = 1 ns).
+/// calibrated against CLOCK_MONOTONIC_RAW (its stated frequency is taken where that agrees), else CLOCK_MONOTONIC_RAW
+/// itself (1 tick = 1 ns).
 class Clock {
  public:
   enum class Source { monotonic_raw, cycle_counter };
@@ -34,6 +35,9 @@ class Clock {
 #if defined(__x86_64__)
       return __rdtsc();
 #elif defined(__aarch64__)
+      // The counter may be read early, before the instructions that precede it are done ("Arm Architecture Reference
+      // Manual", CNTVCT_EL0: speculatively and out of order); ISB ends that, as in Linux' vdso. What follows needs
+      // none: a later instruction that overtakes this read by its own latency moves a sample by nanoseconds.
       std::uint64_t value;
       asm volatile("isb; mrs %0, cntvct_el0" : "=r"(value)::"memory");
       return value;
@@ -43,6 +47,9 @@ class Clock {
   }
   Source source() const { return source_; }
   double ns_per_tick() const { return ns_per_tick_; }
+  /// What the CPU states its counter's frequency to be, in Hz (CNTFRQ_EL0, which firmware sets); 0 where it states
+  /// none.
+  static std::uint64_t stated_hz();
   /// Bound of the relative error of ns_per_tick(), from repeated calibrations: 1e-5 is 10 ppm. 0 for monotonic_raw.
   double relative_error() const { return relative_error_; }
   /// "CPU counter at 2095.2 MHz, calibrated within 3 ppm" or "CLOCK_MONOTONIC_RAW".

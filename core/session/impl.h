@@ -59,6 +59,8 @@ class Session::Impl {
 
   const int rank;
   const std::vector<Peer> peers;
+  /// Looked at in loops by any thread, relaxed or not: it hands over nothing. What goes with it (sentence_, signal_) is
+  /// guarded by mutex_.
   std::atomic<bool> called_off{false};
   std::string name_of(int of_rank) const;
   int size() const { return static_cast<int>(peers.size()); }

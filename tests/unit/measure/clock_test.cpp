@@ -20,12 +20,12 @@ TEST(CounterRate, IsTimeOverTicksBetweenTheMiddlesOfTheFirstAndLastReading) {
   EXPECT_DOUBLE_EQ(rate->ns_per_tick, 0.5);
 }
 
-TEST(CounterRate, StatesWhatTheWidthOfTheReadingsLeavesOpen) {
+TEST(CounterRate, StatesWhatTheWidthOfTheReadingsAndATickLeaveOpen) {
   const std::vector<CounterReading> readings{
       {0, 1'000, 20}, {1'000'010, 1'001'000, 1'000'010}, {2'000'000, 2'001'000, 2'000'020}};
   const auto rate = counter_rate(readings);
   ASSERT_TRUE(rate);
-  EXPECT_DOUBLE_EQ(rate->relative_error, 20.0 / 2'000'000);
+  EXPECT_DOUBLE_EQ(rate->relative_error, 21.0 / 2'000'000);
 }
 
 TEST(CounterRate, StatesHowFarTheStretchesDisagree) {
@@ -52,6 +52,27 @@ TEST(CounterRate, IsRefusedWhenTimeOrCounterStandStillOrGoBack) {
   EXPECT_FALSE(counter_rate(std::vector<CounterReading>{{0, 0, 0}, {1'000, 1'000, 1'000}}));
 }
 
+TEST(CounterRate, OfACoarseCounterCannotBeKnownBetterThanATick) {
+  // 25 MHz, looked at twice within a tick each time.
+  const std::vector<CounterReading> readings{{0, 0, 0}, {25'000, 1'000'000, 25'000}, {50'000, 2'000'000, 50'000}};
+  const auto rate = counter_rate(readings);
+  ASSERT_TRUE(rate);
+  EXPECT_DOUBLE_EQ(rate->relative_error, 1.0 / 50'000);
+}
+
+TEST(StatedRate, IsTakenWhereMeasuringCannotTellItFromTheMeasuredOne) {
+  const CounterRate measured{1.000004, 5e-6};
+  EXPECT_EQ(stated_or_measured(measured, 1'000'000'000).ns_per_tick, 1.0);
+  EXPECT_EQ(stated_or_measured(measured, 1'000'000'000).relative_error, 5e-6);
+}
+
+TEST(StatedRate, IsNotBelievedAgainstTheMeasurement) {
+  const CounterRate measured{40.001, 5e-6};
+  EXPECT_EQ(stated_or_measured(measured, 25'000'000).ns_per_tick, 40.001);
+  EXPECT_EQ(stated_or_measured(measured, 1'000'000'000).ns_per_tick, 40.001);
+  EXPECT_EQ(stated_or_measured(measured, 0).ns_per_tick, 40.001);
+}
+
 /// A reading of CLOCK_MONOTONIC_RAW between two of the clock under test bounds it, whatever interrupts them.
 CounterReading reading_of(const Clock& clock) {
   CounterReading reading;
@@ -71,6 +92,19 @@ TEST(Clock, KeepsPaceWithClockMonotonicRawWithinTheErrorItStates) {
   EXPECT_LE(static_cast<double>(last.before - first.after) * clock.ns_per_tick(), elapsed * slack);
   EXPECT_GE(static_cast<double>(last.after - first.before) * clock.ns_per_tick() * slack, elapsed);
   EXPECT_LE(clock.relative_error(), 100e-6);
+}
+
+TEST(Clock, OfAnArmCpuIsItsGenericTimer) {
+#if defined(__aarch64__)
+  ASSERT_GT(Clock::stated_hz(), 0u);
+  const Clock clock = Clock::calibrated();
+  ASSERT_EQ(clock.source(), Clock::Source::cycle_counter);
+  // Emulated counters follow a clock that NTP slews, by 500 ppm at most.
+  EXPECT_NEAR(clock.ns_per_tick() * static_cast<double>(Clock::stated_hz()) / 1e9, 1, 600e-6);
+#else
+  EXPECT_EQ(Clock::stated_hz(), 0u);
+  GTEST_SKIP() << "not an Arm CPU";
+#endif
 }
 
 TEST(Clock, SaysWhatItReadsAndHowWellItIsKnown) {
