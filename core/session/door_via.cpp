@@ -36,9 +36,11 @@ std::string remote_tool(const std::string& tool) {
   std::ifstream file("/proc/self/cmdline");
   std::string invoked;
   std::getline(file, invoked, '\0');
+  if (invoked.find('/') == std::string::npos) return tool;
+  // Not /proc/self/exe: the tool may have been started through a script of its name, without which it does not start.
   std::error_code error;
-  const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", error);
-  return invoked.find('/') != std::string::npos && self.filename() == tool ? self.string() : tool;
+  const std::filesystem::path path = std::filesystem::absolute(invoked, error).lexically_normal();
+  return !error && path.filename() == tool ? path.string() : tool;
 }
 
 struct Via {
