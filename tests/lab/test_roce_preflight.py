@@ -86,5 +86,70 @@ class Nodes(unittest.TestCase):
         self.assertIn("rank 1 (node2)", done.stderr)
 
 
+# The node's own /usr is the image. Its root is an overlay, on which podman's usual storage does not work.
+START_CONTAINER = """
+mkdir -p /etc/containers /tmp/c/usr /tmp/c/proc /tmp/c/sys /tmp/c/dev /tmp/c/etc/libibverbs.d /tmp/c/run
+for name in bin lib lib64 sbin; do ln -sfn usr/$name /tmp/c/$name; done
+printf '[storage]\\ndriver = "vfs"\\nrunroot = "/run/c"\\ngraphroot = "/tmp/storage"\\n' >/etc/containers/storage.conf
+podman rm --force --time 0 vllm >/dev/null 2>&1
+podman run --detach --name vllm --network=host --cgroups=disabled --log-driver=k8s-file --device=/dev/infiniband \\
+  -v /usr:/usr:ro -v /etc/libibverbs.d:/etc/libibverbs.d:ro {options} --rootfs /tmp/c sleep 1000
+"""
+
+
+class Containers(unittest.TestCase):
+    """The same run with --container: what NCCL would find in a real container of each node."""
+
+    def start(self, number: int, options: str = "") -> None:
+        done = node(number, START_CONTAINER.format(options=options or "--ulimit=memlock=-1:-1"))
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        if node(1, "command -v podman && command -v crun").returncode != 0:
+            raise unittest.SkipTest("podman is not installed")
+        for number in (1, 2):
+            cls().start(number)
+
+    def judge(self, *options: str) -> subprocess.CompletedProcess:
+        return preflight("--quick", "--container", "vllm", *options)
+
+    def test_containers_that_are_alike_and_have_what_it_takes_are_ready(self) -> None:
+        done = self.judge()
+        self.assertEqual(done.returncode, READY, done.stdout + done.stderr)
+        for rank in (0, 1):
+            self.assertRegex(done.stdout, rf"rank {rank} \(node{rank + 1}\): process \d+ \(sleep\): in a container \(podman\)")
+
+    def test_a_limit_of_one_container_is_told_as_its_fault_and_as_the_difference(self) -> None:
+        self.start(2, "--ulimit=memlock=65536:65536")
+        try:
+            done = self.judge()
+        finally:
+            self.start(2)
+        self.assertEqual(done.returncode, NOT_READY, done.stdout + done.stderr)
+        self.assertEqual(first_finding(done.stdout), "ROCE-ACC-003", done.stdout)
+        self.assertIn("ROCE-PAIR-017", done.stdout)
+
+    def test_a_setting_of_one_container_that_switches_rdma_off_is_told(self) -> None:
+        self.start(2, "--ulimit=memlock=-1:-1 --env=NCCL_IB_DISABLE=1")
+        try:
+            done = self.judge()
+        finally:
+            self.start(2)
+        self.assertEqual(done.returncode, NOT_READY, done.stdout + done.stderr)
+        self.assertIn("ROCE-ENV-001", done.stdout)
+        self.assertIn("ROCE-PAIR-010", done.stdout)
+
+    def test_a_container_that_is_not_there_on_one_node_is_one_sentence_and_never_ready(self) -> None:
+        node(2, "podman rename vllm other")
+        try:
+            done = self.judge()
+        finally:
+            node(2, "podman rename other vllm")
+        self.assertEqual((done.returncode, done.stdout), (UNKNOWN, ""), done.stdout + done.stderr)
+        self.assertIn("rank 1 (node2): no container vllm is known", done.stderr)
+        self.assertNotIn("rank 0 (node1): no", done.stderr)
+
+
 if __name__ == "__main__":
     unittest.main()

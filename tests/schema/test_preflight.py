@@ -24,8 +24,13 @@ PREFLIGHT = Path(os.environ.get("ROCEKIT_BUILD_DIR", SOURCE / "build")) / "bin" 
 class Documents(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        run = subprocess.run([PREFLIGHT, "--local", "--budget", "3s", "--json", "--quiet"], capture_output=True,
-                             text=True, timeout=60, check=False)
+        with subprocess.Popen(["sleep", "60"], env={**os.environ, "NCCL_DEBUG": "INFO"}) as serving:
+            try:
+                run = subprocess.run([PREFLIGHT, "--local", "--budget", "3s", "--json", "--quiet", "--pid",
+                                      str(serving.pid)], capture_output=True, text=True, timeout=60, check=False)
+            finally:
+                serving.kill()
+        cls.pid = serving.pid
         if not run.stdout:
             raise RuntimeError(f"roce-preflight ended with {run.returncode}: {run.stderr}")
         cls.document = json.loads(run.stdout)
@@ -35,6 +40,13 @@ class Documents(unittest.TestCase):
         self.assertEqual([step["step"] for step in self.document["steps"]],
                          ["probe", "compare", "reach", "rails", "collectives"])
         self.assertNotEqual(self.document["verdict"], "ready")
+        serving = self.document["hosts"][0]["serving"]
+        self.assertEqual((serving["pid"], serving["process"]["nccl_env"]["NCCL_DEBUG"]), (self.pid, "INFO"))
+
+    def test_facts_of_processes_are_those_of_roce_probe(self):
+        mine, probes = (validate.load_schema(name)["$defs"] for name in ("preflight", "probe"))
+        for name in ("process", "serving", "predicted_nccl", "setting", "library", "netdev"):
+            self.assertEqual(mine[name], probes[name], name)
 
     def test_mistakes_are_refused(self):
         changes = {
@@ -43,6 +55,8 @@ class Documents(unittest.TestCase):
             "step without a state": lambda d: d["steps"][0].pop("state"),
             "check that is none": lambda d: d["checks"].update({"MTU": "ok"}),
             "finding without hosts": lambda d: d["findings"][0].pop("hosts"),
+            "host without its process": lambda d: d["hosts"][0].pop("process"),
+            "process number as text": lambda d: d["hosts"][0]["serving"].update(pid="4711"),
             "no ranks": lambda d: d.update(ranks=[]),
         }
         for name, change in changes.items():

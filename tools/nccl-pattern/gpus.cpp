@@ -68,10 +68,10 @@ GpuFacts none(const std::string& why) {
   return facts;
 }
 
-[[noreturn]] void answer(int pipe, const std::string& nccl_library) {
+[[noreturn]] void answer(int pipe, const std::string& nccl_library, bool gpus) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   GpuFacts facts;
-  find_gpus(facts);
+  if (gpus) find_gpus(facts);
   find_nccl(facts, nccl_library);
   const std::string message = wire::encode(facts);
   std::size_t sent = 0;
@@ -99,16 +99,14 @@ std::string read_all(int pipe) {
   return {};
 }
 
-}  // namespace
-
-GpuFacts probe_gpus(const std::string& nccl_library) {
+GpuFacts ask_child(const std::string& nccl_library, bool gpus) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return none(fmt::format("pipe: {}", std::strerror(errno)));
   const io::FileDescriptor reads(ends[0]);
   io::FileDescriptor writes(ends[1]);
   const pid_t child = ::fork();
   if (child < 0) return none(fmt::format("fork: {}", std::strerror(errno)));
-  if (child == 0) answer(writes.get(), nccl_library);
+  if (child == 0) answer(writes.get(), nccl_library, gpus);
   writes = io::FileDescriptor();
   const std::string message = read_all(reads.get());
   ::kill(child, SIGKILL);
@@ -117,8 +115,15 @@ GpuFacts probe_gpus(const std::string& nccl_library) {
   try {
     return wire::decode<GpuFacts>(message);
   } catch (const std::exception&) {
-    return none(fmt::format("the CUDA driver did not answer within {} s", patience.count()));
+    return none(
+        fmt::format("{} did not answer within {} s", gpus ? "the CUDA driver" : nccl_library, patience.count()));
   }
 }
+
+}  // namespace
+
+GpuFacts probe_gpus(const std::string& nccl_library) { return ask_child(nccl_library, true); }
+
+std::string why_not_loadable(const std::string& nccl_library) { return ask_child(nccl_library, false).no_nccl; }
 
 }  // namespace rocekit::pattern

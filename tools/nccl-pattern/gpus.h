@@ -23,4 +23,7 @@ struct GpuFacts {
 /// `nccl_library`: --nccl-lib, or empty. Never throws; ends within half a minute.
 GpuFacts probe_gpus(const std::string& nccl_library);
 
+/// Tries to load a libnccl, as probe_gpus() does. Empty: it can be loaded; else a sentence.
+std::string why_not_loadable(const std::string& nccl_library);
+
 }  // namespace rocekit::pattern

@@ -35,11 +35,14 @@ Json host_json(const Node& node) {
                 {"limited_by", or_null(rail.limited_by)},
                 {"nccl_hca", clean(rail.nccl_hca)}};
   });
+  Json whole = report::host_json(node.probe);
   return {{"rank", node.rank},
           {"name", clean(node.host)},
           {"clock_offset_ms", or_null(node.clock_offset_ms)},
           {"rails", rails},
           {"nccl_net", clean(node.probe.nccl.net)},
+          {"process", std::move(whole["process"])},
+          {"serving", std::move(whole["serving"])},
           {"verdict", checks::to_string(node.probe.verdict)}};
 }
 

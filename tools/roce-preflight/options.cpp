@@ -15,6 +15,7 @@
 #include "core/cli/door_options.h"
 #include "core/text/ascii.h"
 #include "core/text/sizes.h"
+#include "probes/facts/kernel/container_runtime.h"
 #include "tools/roce-preflight/manual.h"
 
 namespace rocekit::preflight {
@@ -41,6 +42,10 @@ class Parser {
         ->group(what);
     add("--min-fraction", min_fraction_, "Of its bound, that each rail must carry, such as 0.9", "X", what);
     add("--max-latency-us", max_latency_, "RC, 8 bytes, median, on each rail", "US", what);
+    const char* serving = "What serves (each node finds its own; a list: in the order of ranks)";
+    add("--container", containers_, "Judge the process that serves in this podman or docker container",
+        "NAME[,NAME...]", serving);
+    add("--pid", pids_, "Judge this process; inside its container it has another number", "PID[,PID...]", serving);
     const char* time = "How long";
     app_.add_flag("--quick", quick_, "About 5 s")->group(time);
     app_.add_flag("--full", full_, "Two minutes (default: under 30 s)")->group(time);
@@ -145,6 +150,7 @@ class Parser {
       }
       if (*settings.max_memory == 0) throw UsageError("--max-memory takes 1 byte or more");
     }
+    collect_serving();
     options_.json = named("--json", json_);
     options_.prometheus = named("--prometheus", prometheus_);
     options_.junit = named("--junit", junit_);
@@ -159,13 +165,35 @@ class Parser {
         cli::one_of<ExitStyle>("--exit-style", exit_style_, {{"levels", ExitStyle::levels}, {"k8s", ExitStyle::k8s}});
   }
 
+  void collect_serving() {
+    ServingNames& serving = options_.settings.serving;
+    if (given("--pid") && given("--container")) {
+      throw UsageError("--pid does not go with --container: each names the process to judge");
+    }
+    // PID_MAX_LIMIT of the kernel's include/linux/threads.h.
+    constexpr long long largest = 4 * 1024 * 1024;
+    for (const std::string& word : cli::split_list(pids_)) {
+      serving.pids.push_back(static_cast<int>(cli::number_within("--pid", word, 1, largest)));
+    }
+    serving.containers = cli::split_list(containers_);
+    for (const std::string& name : serving.containers) {
+      if (!facts::kernel::is_container_name(name)) {
+        throw UsageError(fmt::format("--container: {} is no container's name", cli::in_quotes(name)));
+      }
+    }
+    for (const char* option : {"--pid", "--container"}) {
+      if (given(option) && serving.empty()) throw UsageError(fmt::format("{} names no process", option));
+    }
+  }
+
   CLI::App app_;
   cli::DoorOptions doors_;
   Options options_;
   bool quick_ = false;
   bool full_ = false;
   std::vector<std::string> require_;
-  std::string min_fraction_, max_latency_, budget_, max_memory_, json_, prometheus_, junit_, baseline_, save_baseline_;
+  std::string min_fraction_, max_latency_, budget_, max_memory_, pids_, containers_, json_, prometheus_, junit_,
+      baseline_, save_baseline_;
   std::string color_ = "auto";
   std::string fail_on_ = "warn";
   std::string exit_style_ = "levels";

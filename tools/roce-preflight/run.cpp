@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "core/wire/wire.h"
 #include "tools/nccl-pattern/findings.h"
+#include "tools/nccl-pattern/gpus.h"
 #include "tools/nccl-pattern/run.h"
 #include "tools/roce-pingpong/findings.h"
 #include "tools/roce-pingpong/labels.h"
@@ -17,6 +18,7 @@
 #include "tools/roce-preflight/findings.h"
 #include "tools/roce-preflight/nodes.h"
 #include "tools/roce-preflight/plans.h"
+#include "tools/roce-preflight/serving.h"
 
 namespace rocekit::preflight {
 namespace {
@@ -27,6 +29,8 @@ using std::chrono::steady_clock;
 /// What ranks may take to come out of a step that has ended.
 constexpr milliseconds leaving{3'000};
 constexpr milliseconds most_reaching{1'500};
+/// pattern::why_not_loadable() ends within half a minute.
+constexpr milliseconds library_patience{35'000};
 
 class Run {
  public:
@@ -39,6 +43,7 @@ class Run {
     if (leads()) require_traffic(report_.settings, session_.size());
     for (int rank = 0; rank < session_.size(); ++rank) report_.ranks.push_back(session_.name_of(rank));
     step(Step::probe, [&](const Share& share) { probe(share); });
+    if (!refusal_.empty()) throw InputError(refusal_);
     // The same on all ranks, whoever failed.
     if (report_.steps.back().state != State::done) nodes_ = {};
     const bool one_node = nodes_.leaders.size() < 2;
@@ -124,7 +129,12 @@ class Run {
   }
 
   void probe(const Share& share) {
-    nodes_ = read_nodes(session_, share.limit);
+    try {
+      nodes_ = read_nodes(session_, options_.settings.serving, report_.settings.serving, share.limit);
+    } catch (const ServingError& error) {
+      refusal_ = error.what();
+      throw;
+    }
     report_.nodes = std::move(nodes_.read);
     for (const Node& node : report_.nodes) add(node.probe.findings);
   }
@@ -177,12 +187,14 @@ class Run {
 
   void collectives(const Share& share) {
     pattern::RunOptions request;
+    const std::string nccl = nccl_of_serving();
     if (leads()) {
       const bool gpus = std::all_of(report_.nodes.begin(), report_.nodes.end(),
                                     [](const Node& node) { return !node.probe.node.gpus.empty(); });
       request.plan = collectives_request(report_.settings, session_.size(), gpus, share.measuring);
       if (report_.settings.require_rdma) request.plan.options.settings.required = "rdma";
     }
+    request.plan.options.settings.nccl_library = nccl;
     request.may_widen_affinity = options_.may_widen_affinity;
     request.progress = within(Step::collectives);
     pattern::Report report = pattern::run(session_, request);
@@ -191,6 +203,21 @@ class Run {
     report_.notes.insert(report_.notes.end(), report.notes.begin(), report.notes.end());
     report_.notes.insert(report_.notes.end(), report.function_only.begin(), report.function_only.end());
     report_.collectives = std::move(report);
+  }
+
+  /// The libnccl that serving has mapped on this rank's node, where all ranks can load theirs: versions must not mix.
+  std::string nccl_of_serving() {
+    if (!nodes_.nccl_named) return {};
+    const std::string mine =
+        nodes_.nccl.empty() ? "the process has loaded no NCCL" : pattern::why_not_loadable(nodes_.nccl);
+    const auto problems = session_.allgather(mine, "trying NCCL's library", library_patience);
+    const auto first = std::find_if(problems.begin(), problems.end(), [](const auto& why) { return !why.empty(); });
+    if (first == problems.end()) return nodes_.nccl;
+    if (leads()) {
+      report_.notes.push_back(fmt::format("measured with the NCCL found here, not that of what serves: {}: {}",
+                                          session_.name_of(static_cast<int>(first - problems.begin())), *first));
+    }
+    return {};
   }
 
   std::function<void(double, const std::string&)> within(Step step) const {
@@ -205,6 +232,7 @@ class Run {
   const steady_clock::time_point began_ = steady_clock::now();
   Times times_;
   Nodes nodes_;
+  std::string refusal_;  ///< of a process that was named
   std::size_t most_paths_ = 1;
   Report report_;
 };

@@ -9,6 +9,7 @@
 #include "core/text/utf8.h"
 #include "probes/checks/check.h"
 #include "probes/report/finding_text.h"
+#include "probes/report/serving_text.h"
 #include "tools/nccl-pattern/labels.h"
 #include "tools/roce-pingpong/labels.h"
 
@@ -107,6 +108,14 @@ class TextReport {
                                                                   : "NOT RUN"));
     }
     labelled("STEPS", fmt::format("{}", fmt::join(words, ", ")));
+    const char* label = "PROC";
+    for (const Node& node : report_.nodes) {
+      if (!node.probe.node.serving) continue;
+      labelled(label,
+               text::printable(fmt::format("{}: {}; {}", node.name, report::serving_in_words(*node.probe.node.serving),
+                                           report::nccl_in_words(node.probe.nccl))));
+      label = "";
+    }
   }
 
   void findings() {
