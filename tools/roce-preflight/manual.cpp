@@ -9,7 +9,7 @@ cli::Manual manual() {
   manual.examples = {
       {"mpirun -np 2 -H a,b roce-preflight", "in front of the start script; the exit code is the answer"},
       {"roce-preflight --listen", "on one node; it prints the line to paste on the other"},
-      {"roce-preflight --via ssh b --model qwen3-coder-30b-a3b --require rdma", "with a model's traffic"},
+      {"roce-preflight --via ssh b --model minimax-m2.5", "both from one terminal, with a model's traffic"},
       {"roce-preflight --via ssh b --quick -q && start-serving", "the gate of a start script, in about 5 seconds"},
       {"roce-preflight --via ssh b --require rdma,both-rails --min-fraction 0.9", "what is demanded of the rails"},
       {"roce-preflight --via ssh b --prometheus roce.prom --exit-style=k8s",

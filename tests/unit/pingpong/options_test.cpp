@@ -188,7 +188,7 @@ TEST(Options, HelpNamesEveryOptionInPlainNotation) {
   const std::string help = parsed({"--help"}).help.value();
   EXPECT_THAT(help, testing::StartsWith("  roce-pingpong --listen"));
   for (const char* name :
-       {"--json[=FILE]", "--via LAUNCHER HOST[,HOST...]   Start", "--rails all|DEV,...", "--gid-index"}) {
+       {"--json[=FILE]", "--via LAUNCHER HOST[,HOST...]  Start", "--rails all|DEV,...", "--gid-index"}) {
     EXPECT_THAT(help, HasSubstr(name));
   }
   EXPECT_THAT(help, testing::Not(testing::AnyOf(HasSubstr("{"), HasSubstr(" x 2"), HasSubstr("... ..."))));
