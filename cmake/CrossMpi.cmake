@@ -13,3 +13,6 @@ if(EXISTS ${mpi_folder}/include/mpi.h AND EXISTS ${mpi_folder}/lib/libmpi.so)
   # What libmpi.so itself needs is resolved where it runs.
   target_link_options(MPI::MPI_CXX INTERFACE -Wl,--allow-shlib-undefined)
 endif()
+
+# A path of this checkout would leave its length behind in what is installed: the same commit is to give the same bytes.
+set(CMAKE_SKIP_BUILD_RPATH ON)

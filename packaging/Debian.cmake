@@ -5,6 +5,8 @@ set(ROCEKIT_MAINTAINER "rocekit maintainers <maintainers@rocekit.invalid>" CACHE
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME rocekit)
 set(CPACK_PACKAGE_VERSION ${ROCEKIT_PACKAGE_VERSION})
+# Each package has a first line of its own.
+set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "")
 set(CPACK_PACKAGE_CONTACT ${ROCEKIT_MAINTAINER})
 set(CPACK_OUTPUT_FILE_PREFIX ${ROCEKIT_PACKAGES})
 set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
@@ -36,28 +38,28 @@ set(CPACK_DEBIAN_TOOLS_PACKAGE_NAME rocekit)
 set(CPACK_DEBIAN_TOOLS_PACKAGE_DEPENDS "libibverbs1")
 set(CPACK_DEBIAN_TOOLS_PACKAGE_RECOMMENDS "ibverbs-providers")
 set(CPACK_DEBIAN_TOOLS_PACKAGE_SUGGESTS "rocekit-mpi, rocekit-gpu, ethtool, iproute2, rdma-core")
-set(CPACK_COMPONENT_TOOLS_DESCRIPTION "RDMA (RoCE) network diagnostics for GPU clusters
- roce-probe reads a node's RDMA devices and says whether they are ready to
- serve, roce-pingpong measures RDMA against TCP between nodes, roce-preflight
- gives one verdict and exit code for a start script. Each finding comes with
- the values that were read, the cause and commands to paste.")
+set(CPACK_DEBIAN_TOOLS_DESCRIPTION "RDMA (RoCE) network diagnostics for GPU clusters
+roce-probe reads a node's RDMA devices and says whether they are ready to
+serve, roce-pingpong measures RDMA against TCP between nodes, roce-preflight
+gives one verdict and exit code for a start script. Each finding comes with
+the values that were read, the cause and commands to paste.")
 
 set(CPACK_DEBIAN_MPI_PACKAGE_NAME rocekit-mpi)
 set(CPACK_DEBIAN_MPI_PACKAGE_DEPENDS "rocekit (= ${CPACK_PACKAGE_VERSION}) | rocekit-gpu (= ${CPACK_PACKAGE_VERSION})")
 set(CPACK_DEBIAN_MPI_PACKAGE_RECOMMENDS "openmpi-bin")
-set(CPACK_COMPONENT_MPI_DESCRIPTION "rocekit's tools under mpirun and srun
- Modules by which the ranks of roce-pingpong, roce-preflight and nccl-pattern
- find each other under an MPI launcher, and by which nccl-pattern measures
- MPI's own collectives. Without them the tools join by --listen and --join.")
+set(CPACK_DEBIAN_MPI_DESCRIPTION "rocekit's tools under mpirun and srun
+Modules by which the ranks of roce-pingpong, roce-preflight and nccl-pattern
+find each other under an MPI launcher, and by which nccl-pattern measures
+MPI's own collectives. Without them the tools join by --listen and --join.")
 
 set(CPACK_DEBIAN_GPU_PACKAGE_NAME rocekit-gpu)
 set(CPACK_DEBIAN_GPU_PACKAGE_RECOMMENDS "rocekit, libibverbs1, ibverbs-providers")
 set(CPACK_DEBIAN_GPU_PACKAGE_SUGGESTS "rocekit-mpi, libnccl2, libcuda1")
-set(CPACK_COMPONENT_GPU_DESCRIPTION "collectives of LLM serving, measured over RDMA and sockets
- nccl-pattern issues the collectives of a serving step with the counts and
- sizes of a named model, by NCCL on GPUs or on host memory, proves which
- transport carried them and says what it costs in tokens per second. CUDA and
- NCCL are loaded at run time where they exist.")
+set(CPACK_DEBIAN_GPU_DESCRIPTION "collectives of LLM serving, measured over RDMA and sockets
+nccl-pattern issues the collectives of a serving step with the counts and
+sizes of a named model, by NCCL on GPUs or on host memory, proves which
+transport carried them and says what it costs in tokens per second. CUDA and
+NCCL are loaded at run time where they exist.")
 
 # What Debian wants in each package's documentation.
 set(debian ${CMAKE_CURRENT_BINARY_DIR}/debian)

@@ -12,3 +12,7 @@ file(GLOB older ${CPACK_OUTPUT_FILE_PREFIX}/rocekit*_${CPACK_DEBIAN_PACKAGE_ARCH
 foreach(file ${older})
   file(REMOVE ${file})
 endforeach()
+
+if(EXISTS ${CPACK_TEMPORARY_INSTALL_DIRECTORY}/mpi)
+  include(${CMAKE_CURRENT_LIST_DIR}/ModulesDepends.cmake)
+endif()
