@@ -16,6 +16,7 @@ from pathlib import Path
 
 from . import processes
 from .cache import cache_directory, publish_file
+from .host import is_foreign
 from .qemu import Guest, base_command
 
 PROBE_TIMEOUT_S = 8.0
@@ -26,6 +27,8 @@ ACCEL_VARIABLE = "ROCEKIT_LAB_ACCEL"
 
 def choose(guest: Guest, qemu_version: str) -> Guest:
     """`guest` with the fastest accelerator that works; the answer is remembered until the next reboot."""
+    if is_foreign(guest.arch):
+        return replace(guest, accel="tcg")
     forced = os.environ.get(ACCEL_VARIABLE)
     if forced in ("kvm", "tcg"):
         return replace(guest, accel=forced)

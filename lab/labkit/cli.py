@@ -12,7 +12,7 @@ from pathlib import Path
 from . import client
 from .errors import LabError
 from .faults import BY_NAME, FAULTS, Fault
-from .host import packages
+from .host import architecture, packages
 from .launch import Launch, prepare_guest, say, stop
 from .state import (
     CHECKOUT, Lab, StateDirectory, in_checkout, new_run_directory, new_up_directory, remove_stale, up_directory,
@@ -72,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
             added.add_argument("--nodes", type=_within(*nodes), metavar="N", help="2 to 4 (2)")
             added.add_argument("--rails", type=_within(*rails), metavar="R", help="RDMA devices a node, 1 or 2 (1)")
             added.add_argument("--mtu", type=_within(*mtu), metavar="M", help="MTU of the rails (9000)")
+            added.add_argument("--arch", type=_architecture, metavar="A", help="of the nodes, such as arm64 (this machine's)")
             added.add_argument("--build", type=_directory, metavar="DIR", help="build tree of the tools (build)")
         return added
 
@@ -85,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--timeout", type=_seconds, metavar="S", help="end the command after S seconds, exit code 124")
     run.usage = (
         "roce-lab run [--node I | --all | --mpi] [--fault NAME] [--timeout S] "
-        "[--nodes N] [--rails R] [--mtu M] [--build DIR] -- CMD..."
+        "[--nodes N] [--rails R] [--mtu M] [--arch A] [--build DIR] -- CMD..."
     )
     shell = add("shell", _shell, "interactive shell on a node", shape=True)
     shell.add_argument("node", type=int, nargs="?", default=1, metavar="I", help="node (1)")
@@ -119,6 +120,13 @@ def _seconds(text: str) -> float:
     return value
 
 
+def _architecture(text: str) -> str:
+    try:
+        return architecture(text).machine
+    except LabError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
 def _fault(text: str) -> Fault:
     if text not in BY_NAME:
         raise argparse.ArgumentTypeError(f"there is no fault {text}; `roce-lab faults` lists them")
@@ -144,6 +152,9 @@ def _running_lab(options: argparse.Namespace) -> Lab | None:
         wanted = getattr(options, name, None)
         if wanted is not None and wanted != getattr(topology, name):
             raise LabError(f"a lab with {topology.describe()} is up; end it with `roce-lab down` first")
+    machine = (state.read_json("plan.json") or {}).get("machine")
+    if getattr(options, "arch", None) not in (None, machine):
+        raise LabError(f"a lab of {machine} nodes is up; end it with `roce-lab down` first")
     build = getattr(options, "build", None) or Path(summary["build"])
     if not in_checkout(build) and build != Path(summary["build"]):
         raise LabError(f"the lab that is up does not have {build}; end it with `roce-lab down` first")
@@ -156,7 +167,7 @@ def _up(options: argparse.Namespace) -> int:
         say(f"already up: {running.topology.describe()}")
         return 0
     remove_stale()
-    guest = prepare_guest()
+    guest = prepare_guest(options.arch)
     state, lock = new_up_directory()
     with Launch(_new_lab(options, state), lock) as launch:
         launch.boot(guest)
@@ -173,7 +184,7 @@ def _in_lab(options: argparse.Namespace, node: int, use: Callable[[Lab], int]) -
     if running:
         return use(running)
     remove_stale()
-    guest = prepare_guest()
+    guest = prepare_guest(options.arch)
     state, lock = new_run_directory()
     lab = _new_lab(options, state)
     with Launch(lab, lock) as launch:

@@ -137,7 +137,7 @@ FAULTS = (
     _filter("firewall-roce", "node 2 drops UDP to port 4791, which is RoCE v2", "udp dport 4791"),
     _netem("loss-2-percent", "rail 0 loses 2 % of what node 2 sends", "netem loss 2%"),
     _netem("delay-20-ms", "rail 0 delays what node 2 sends by 20 ms", "netem delay 20ms limit 100000"),
-    _netem("rate-a-tenth", "rail 0 carries 16 Mb/s of what node 2 sends", "tbf rate 16mbit burst 64kb latency 400ms"),
+    _netem("rate-a-tenth", "rail 0 carries 16 Mb/s of what node 2 sends", "tbf rate 16mbit burst 64kb latency 1s"),
     Fault("peer-never-starts", "nothing is started on node 2"),
     Fault("peer-dies", "the tool on node 2 is killed 3 s after its start",
           {2: _when_running(_PREFLIGHT, 3, f"pkill -KILL -x {_PREFLIGHT}")}),

@@ -56,11 +56,18 @@ NODE_PACKAGES = [
 ]  # fmt: skip
 
 
-def architecture() -> Architecture:
-    machine = platform.machine()
-    if machine not in ARCHITECTURES:
-        raise LabError(f"the lab runs on {' and '.join(ARCHITECTURES)}, not on {machine}")
-    return ARCHITECTURES[machine]
+def architecture(name: str | None = None) -> Architecture:
+    """This machine's, or the one of that name, as uname or as Debian calls it."""
+    machine = name or platform.machine()
+    for arch in ARCHITECTURES.values():
+        if machine in (arch.machine, arch.debian):
+            return arch
+    raise LabError(f"the lab runs on {' and '.join(ARCHITECTURES)}, not on {machine}")
+
+
+def is_foreign(arch: Architecture) -> bool:
+    """Whether nodes of `arch` run none of this machine's programs."""
+    return arch.machine != platform.machine()
 
 
 def distribution() -> str:
@@ -89,9 +96,9 @@ def find_tool(name: str) -> str | None:
     return shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin:/usr/bin:/bin")
 
 
-def require_tools() -> None:
+def require_tools(arch: Architecture | None = None) -> None:
     """Raises LabError that names the packages to install."""
-    arch = architecture()
+    arch = arch or architecture()
     wanted = {arch.qemu: arch.qemu_package, **HOST_TOOLS}
     missing = [tool for tool in wanted if find_tool(tool) is None]
     if missing:

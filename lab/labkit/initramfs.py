@@ -23,9 +23,9 @@ OPTIONAL_MODULES = ["crc32_generic"]
 INIT = Path(__file__).resolve().parent.parent / "node" / "init"
 
 
-def initramfs(kernel: Kernel) -> Path:
-    """Path of the cached image; built when kernel, busybox or the scripts changed."""
-    busybox = find_tool("busybox")
+def initramfs(kernel: Kernel, root: Path = Path("/")) -> Path:
+    """Path of the cached image; built when kernel, busybox or the scripts changed. `root`: the nodes' file system."""
+    busybox = find_tool("busybox") if root == Path("/") else str(root / "usr/bin/busybox")
     assert busybox, "require_tools() comes first"
     sources = [INIT, Path(__file__), Path(busybox)]
     key = hashlib.sha256(f"{kernel.package} {kernel.version}".encode())

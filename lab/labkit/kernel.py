@@ -11,9 +11,10 @@ from pathlib import Path
 
 from .cache import cache_directory, publish_directory, publish_file
 from .errors import LabError
-from .host import Architecture, distribution, find_tool
+from .host import Architecture, distribution, find_tool, is_foreign
 
 DOWNLOAD_TIMEOUT_S = 600
+LIST_TIMEOUT_S = 120
 # Overrides the package: linux-image-6.12.94+deb12-amd64 (Debian), linux-image-6.14.0-33-generic (Ubuntu).
 PACKAGE_VARIABLE = "ROCEKIT_LAB_KERNEL"
 
@@ -34,7 +35,7 @@ def kernel(arch: Architecture) -> Kernel:
     """The cached kernel; downloads it first when there is none. Needs the network only then."""
     kernels = cache_directory() / "kernels" / arch.machine
     package = os.environ.get(PACKAGE_VARIABLE) or _remembered_default(kernels, arch)
-    root = publish_directory(kernels / package, lambda directory: _download(package, directory))
+    root = publish_directory(kernels / package, lambda directory: _download(package, directory, arch))
     return _describe(package, root)
 
 
@@ -53,7 +54,7 @@ def _current_package(arch: Architecture) -> str:
         meta, pattern = f"linux-image-{arch.debian}", rf"linux-image-\d\S*-{arch.debian}"
     else:
         meta, pattern = "linux-image-generic", r"linux-image-(?:unsigned-)?\d\S*-generic"
-    text = _apt(["apt-cache", "depends", "--important", meta], timeout_s=60)
+    text = apt(["apt-cache", "depends", "--important", meta], timeout_s=LIST_TIMEOUT_S, arch=arch)
     found = re.search(rf"Depends: ({pattern})\s", text)
     if not found:
         raise LabError(f"apt knows no kernel behind {meta}; run apt-get update and try again")
@@ -68,18 +69,18 @@ def _packages_of(package: str) -> list[str]:
     return [package, f"linux-modules-{version}", f"linux-modules-extra-{version}"]
 
 
-def _download(package: str, directory: Path) -> None:
+def _download(package: str, directory: Path, arch: Architecture) -> None:
     print(f"roce-lab: downloading {package} (once) ...", file=sys.stderr, flush=True)
     debs = directory / "debs"
     debs.mkdir()
     names = _packages_of(package)
     try:
-        _apt_download(names, debs)
+        _apt_download(names, debs, arch)
     except LabError:
         # Newer Ubuntu kernels have no modules-extra package: its content moved into modules.
         if len(names) < 3:
             raise
-        _apt_download(names[:2], debs)
+        _apt_download(names[:2], debs, arch)
     for deb in debs.glob("*.deb"):
         subprocess.run(["dpkg", "-x", str(deb), str(directory)], check=True, timeout=DOWNLOAD_TIMEOUT_S)
         deb.unlink()
@@ -96,11 +97,17 @@ def _merge_usr(directory: Path) -> None:
         (directory / "lib").symlink_to("usr/lib")
 
 
-def _apt_download(names: list[str], directory: Path) -> None:
-    _apt(["apt-get", "download", *names], timeout_s=DOWNLOAD_TIMEOUT_S, directory=directory)
+def _apt_download(names: list[str], directory: Path, arch: Architecture) -> None:
+    apt(["apt-get", "download", *names], timeout_s=DOWNLOAD_TIMEOUT_S, arch=arch, directory=directory)
 
 
-def _apt(command: list[str], timeout_s: float, directory: Path | None = None) -> str:
+def apt(
+    command: list[str], timeout_s: float, arch: Architecture, directory: Path | None = None, what: str = "kernel"
+) -> str:
+    """Standard output of an apt command; names are packages of `arch`. Raises LabError, that there is no `what`."""
+    if is_foreign(arch):
+        own = ["-o", f"APT::Architecture={arch.debian}", "-o", f"APT::Architectures={arch.debian}"]
+        command = [command[0], *own, *command[1:]]
     environment = {**os.environ, "LC_ALL": "C"}
     if os.geteuid() == 0:
         # apt's sandbox user cannot write into the cache.
@@ -111,13 +118,13 @@ def _apt(command: list[str], timeout_s: float, directory: Path | None = None) ->
             timeout=timeout_s,
         )  # fmt: skip
     except FileNotFoundError as error:
-        raise LabError(f"{command[0]} not found: the lab takes its kernel from the distribution's packages") from error
+        raise LabError(f"{command[0]} not found: the lab takes its {what} from the distribution's packages") from error
     except subprocess.TimeoutExpired as error:
         raise LabError(f"{command[0]} did not finish within {timeout_s:.0f} s; is the network there?") from error
     if done.returncode != 0:
         errors = [line[3:] for line in done.stderr.splitlines() if line.startswith("E: ")]
         reason = errors[-1] if errors else f"exit code {done.returncode}"
-        raise LabError(f"no kernel in the cache and apt cannot fetch one ({reason}); it needs the network once")
+        raise LabError(f"no {what} in the cache and apt cannot fetch one ({reason}); it needs the network once")
     return done.stdout
 
 

@@ -16,14 +16,17 @@ from types import TracebackType
 
 from . import accel, frames, processes
 from .errors import LabError
-from .host import architecture, find_tool, qemu_version, require_tools
+from .host import architecture, find_tool, is_foreign, qemu_version, require_tools
 from .initramfs import initramfs
 from .kernel import kernel
 from .nodefiles import make_key, write_node
 from .qemu import Guest, cpus_a_node, node_command
 from .state import CHECKOUT, Lab, StateDirectory, in_checkout
+from .userspace import user_space
 
 BOOT_TIMEOUT_S = 180.0
+# Every instruction of another architecture is translated.
+FOREIGN_BOOT_TIMEOUT_S = 900.0
 STOP_TIMEOUT_S = 15.0
 SUPERVISOR = Path(__file__).resolve().parent / "supervisor.py"
 
@@ -33,13 +36,14 @@ def say(text: str, end: str = "\n") -> None:
     print(f"roce-lab: {text}", file=sys.stderr, end=end, flush=True)
 
 
-def prepare_guest() -> Guest:
-    """Kernel, initramfs and accelerator, from the cache where they are there already."""
-    require_tools()
-    arch = architecture()
+def prepare_guest(machine: str | None = None) -> Guest:
+    """Kernel, initramfs, user space and accelerator, from the cache where they are there already."""
+    arch = architecture(machine)
+    require_tools(arch)
     version = qemu_version(find_tool(arch.qemu) or arch.qemu)
     found = kernel(arch)
-    return accel.choose(Guest(arch, "tcg", found, initramfs(found)), version)
+    root = user_space(arch)
+    return accel.choose(Guest(arch, "tcg", found, initramfs(found, root), root), version)
 
 
 class Launch:
@@ -54,6 +58,7 @@ class Launch:
         self.topology = lab.topology
         self.build = lab.build
         self._lock = lock
+        self._boot_timeout_s = BOOT_TIMEOUT_S
         self._supervisor: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Launch:
@@ -64,6 +69,7 @@ class Launch:
 
     def boot(self, guest: Guest) -> None:
         """Returns when every node is ready; raises LabError with the consoles' last lines when that fails."""
+        self._boot_timeout_s = FOREIGN_BOOT_TIMEOUT_S if is_foreign(guest.arch) else BOOT_TIMEOUT_S
         self._write_plan(guest)
         say(f"booting {self.topology.describe()} ({guest.accel}) ...", end=" ")
         try:
@@ -114,7 +120,7 @@ class Launch:
     def _next_message(self) -> dict:
         assert self._supervisor and self._supervisor.stdout
         stream = self._supervisor.stdout
-        deadline = time.monotonic() + BOOT_TIMEOUT_S + STOP_TIMEOUT_S
+        deadline = time.monotonic() + self._boot_timeout_s + STOP_TIMEOUT_S
         data = b""
         with selectors.DefaultSelector() as selector:
             selector.register(stream, selectors.EVENT_READ)
@@ -133,8 +139,8 @@ class Launch:
         cpus = cpus_a_node(self.topology.nodes)
         nodes = []
         for number in range(1, self.topology.nodes + 1):
-            directory = write_node(self.state, self.topology, self.build, number, guest.kernel, key)
-            shares = {"lab": directory, "root": Path("/"), "tree": CHECKOUT, "modules": guest.kernel.modules}
+            directory = write_node(self.state, self.topology, self.build, number, guest, key)
+            shares = {"lab": directory, "root": guest.root, "tree": CHECKOUT, "modules": guest.kernel.modules}
             if not in_checkout(self.build):
                 shares["build"] = self.build
             command = node_command(guest, cpus, self.state.console(number), shares)
@@ -144,9 +150,10 @@ class Launch:
             {
                 "topology": dataclasses.asdict(self.topology),
                 "build": str(self.build),
+                "machine": guest.arch.machine,
                 "accel": guest.accel,
                 "kernel": guest.kernel.version,
-                "boot_timeout_s": BOOT_TIMEOUT_S,
+                "boot_timeout_s": self._boot_timeout_s,
                 "nodes": nodes,
             },
         )

@@ -9,8 +9,8 @@ import sys
 import uuid
 from pathlib import Path
 
-from .host import find_tool
-from .kernel import Kernel
+from .host import find_tool, is_foreign
+from .qemu import Guest
 from .state import CHECKOUT, StateDirectory, in_checkout
 from .topology import Topology, hosts_file, ip_batch, netplan_file
 
@@ -56,12 +56,12 @@ def make_key(state: StateDirectory) -> Path:
 
 
 def write_node(
-    state: StateDirectory, topology: Topology, build: Path, node: int, kernel: Kernel, key: Path
+    state: StateDirectory, topology: Topology, build: Path, node: int, guest: Guest, key: Path
 ) -> Path:
     """Returns the directory to share with the node; what is under `files` goes over its root file system."""
     directory = state.node(node)
     lab_files = {
-        "node.env": _shell_variables(node, kernel, build),
+        "node.env": _shell_variables(node, guest, build),
         "netdevs": "".join(f"{s.mac(node)} {s.netdev}\n" for s in topology.segments),
         "rdma": "".join(f"{s.rdma_device} {s.netdev}\n" for s in topology.fabric),
         "ip.batch": ip_batch(topology, node),
@@ -86,14 +86,15 @@ def write_node(
     return directory
 
 
-def _shell_variables(node: int, kernel: Kernel, build: Path) -> str:
+def _shell_variables(node: int, guest: Guest, build: Path) -> str:
+    own = not is_foreign(guest.arch)
     variables = {
         "LAB_NODE": node,
         "LAB_TREE": CHECKOUT,
         "LAB_BUILD": "" if in_checkout(build) else build,
-        "LAB_KERNEL": kernel.version,
-        "LAB_PYTHON": Path(sys.executable).resolve(),
-        "LAB_SSHD": find_tool("sshd"),
+        "LAB_KERNEL": guest.kernel.version,
+        "LAB_PYTHON": Path(sys.executable).resolve() if own else "/usr/bin/python3",
+        "LAB_SSHD": find_tool("sshd") if own else "/usr/sbin/sshd",
     }
     return "".join(f"{name}={shlex.quote(str(value))}\n" for name, value in variables.items())
 

@@ -25,6 +25,7 @@ class Guest:
     accel: str  # "kvm" or "tcg"
     kernel: Kernel
     initramfs: Path
+    root: Path = Path("/")  # what the nodes see as theirs
 
 
 def cpus_a_node(nodes: int) -> int:

@@ -225,7 +225,7 @@ class Kernels(unittest.TestCase):
         for distribution, text, package in self.CASES:
             with (
                 mock.patch.object(kernel, "distribution", lambda: distribution),
-                mock.patch.object(kernel, "_apt", lambda *arguments, **options: text),
+                mock.patch.object(kernel, "apt", lambda *arguments, **options: text),
             ):
                 self.assertEqual(kernel._current_package(host.ARCHITECTURES["x86_64"]), package)
 
