@@ -38,7 +38,8 @@ std::string action(const cli::Values& values) {
       return fmt::format("_sequence compadd - {}", words_of(values.words));
     case Kind::file:
       if (values.words.empty()) return "_files";
-      return fmt::format("_alternative \"names\\:name\\:({})\" \"files\\:file\\:_files\"", words_of(values.words));
+      // Begun with a blank it is called as it stands.
+      return fmt::format(" _alternative \"names\\:name\\:({})\" \"files\\:file\\:_files\"", words_of(values.words));
     case Kind::directory:
       return "_files -/";
     case Kind::container:
