@@ -5,6 +5,9 @@
 
 #include <filesystem>
 
+#include "core/dynlib/nccl_search.h"
+#include "tools/nccl-pattern/gpus.h"
+
 namespace rocekit::preflight {
 namespace {
 
@@ -53,6 +56,13 @@ TEST(ServingNccl, IsReachedBelowTheRootOfTheProcessWhereThatIsAnother) {
   EXPECT_EQ(reachable_nccl(serving), here);
   serving.nccl_libraries = std::vector<facts::Library>{{"/image/libnccl.so.2", std::string("2.28.9")}};
   EXPECT_EQ(reachable_nccl(serving), "/proc/" + std::to_string(::getpid()) + "/root/image/libnccl.so.2");
+}
+
+TEST(ServingNccl, IsTriedInAProcessOfItsOwnAlsoBelowARoot) {
+  EXPECT_NE(pattern::why_not_loadable("/no/such/libnccl.so.2").find("/no/such/libnccl.so.2"), std::string::npos);
+  const auto here = dynlib::find_nccl();
+  if (!here) GTEST_SKIP() << "no libnccl is installed";
+  EXPECT_EQ(pattern::why_not_loadable("/proc/self/root" + std::filesystem::canonical(*here).string()), "");
 }
 
 }  // namespace
