@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The documents in docs/schema/examples follow their schemas, hold no key that is not described there, and are of the schema's
-version of today (tests/schema/write_examples.py writes them)."""
+"""The documents in docs/schema/examples follow their schemas and hold no key that is not described there
+(tests/schema/write_examples.py writes them)."""
 
 import json
 import sys
