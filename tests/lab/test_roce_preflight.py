@@ -60,9 +60,9 @@ class Nodes(unittest.TestCase):
         healthy = preflight("--save-baseline", "/tmp/pair.json")
         self.assertEqual(healthy.returncode, READY, healthy.stdout + healthy.stderr)
         self.assertRegex(healthy.stdout, r"(?m)^rocep1s0f0, 64 KiB, node2 to node1 .* proven$")
-        again = preflight("--baseline", "/tmp/pair.json", "--save-baseline", "/tmp/pair.json")
-        self.assertEqual(again.returncode, READY, again.stdout + again.stderr)
-        self.assertIn("which now holds 2 runs", " ".join(again.stdout.split()))
+        # Five such runs, so that even Soft-RoCE's speed is judged.
+        node(1, "python3 -c 'import json; d = json.load(open(\"/tmp/pair.json\")); d[\"runs\"] *= 5;"
+                " json.dump(d, open(\"/tmp/pair.json\", \"w\"))'")
         node(2, "tc qdisc add dev enp1s0f0np0 root tbf rate 16mbit burst 64kb latency 400ms")
         try:
             slow = preflight("--baseline", "/tmp/pair.json", "--save-baseline", "/tmp/pair.json")
@@ -81,7 +81,8 @@ class Nodes(unittest.TestCase):
                     "pkill -KILL -x roce-preflight")
             killed = time.monotonic()
             done = listening.end(60)
-        self.assertLess(time.monotonic() - killed, 20)  # far below --full
+        # 5 s on a machine (tests/cli); here the emulated processors and roce-lab's own command come on top.
+        self.assertLess(time.monotonic() - killed, 20)
         self.assertEqual((done.returncode, done.stdout), (UNKNOWN, ""), done.stderr)
         self.assertIn("rank 1 (node2)", done.stderr)
 
