@@ -39,9 +39,11 @@ constexpr Check checks[] = {
      "of milliseconds and is the whole of p99.9. A receiver that is not ready makes the sender wait and try again.",
      "Counters that grew between the start and the end of each series. Adapters: warning from 1 timeout "
      "(local_ack_timeout_err, roce_adp_retrans_to, req_transport_retries_exceeded) or 10 other events on. Soft-RoCE, "
-     "whose packets pass the kernel's queues: from 100 events on when they are more than 1 in 100 packets. UD "
-     "datagrams "
-     "that had to be sent again: from 10 on, over Soft-RoCE when they are more than 1 in 100.",
+     "whose packets pass the kernel's queues and whose timers take a busy node for losses: from 100 events on when "
+     "they "
+     "are more than 1 in 100 packets, and from 10 gaps in the sequence on (out_of_seq_request, rcvd_seq_err) when they "
+     "are more than 2 in 1000. UD datagrams that had to be sent again: from 10 on, over Soft-RoCE when they are more "
+     "than 1 in 100.",
      "Watch the counters while traffic runs:\n"
      "  grep -H . /sys/class/infiniband/rocep1s0f0/ports/1/hw_counters/*\n"
      "Direct cable: reseat or replace it, same MTU on both ends. Switch: same MTU on every port, PFC or ECN for the "
@@ -191,9 +193,10 @@ constexpr Check checks[] = {
     {"ROCE-PERF-015", "A limit of the command line is not met",
      "roce-preflight was told what is needed at least: RDMA, both rails, a fraction of the bound, a latency. What was "
      "measured is short of it.",
-     "Critical when --require, --min-fraction or --max-latency-us is not met by a rail that was measured. What could "
-     "not "
-     "be measured is ROCE-PERF-016.",
+     "Critical when --require, --min-fraction or --max-latency-us is not met by a rail that was measured. Where too "
+     "few "
+     "messages crossed in the time to know their median, the fastest of them must be above --max-latency-us for that, "
+     "else it is unknown. What could not be measured is ROCE-PERF-016.",
      "Other findings of the same run often tell why. The wire in more detail, on both nodes:\n"
      "  roce-pingpong -v\n"
      "A limit that this hardware cannot reach has to be lowered.",
@@ -215,7 +218,7 @@ constexpr Check checks[] = {
      "kind reaches once in 2000 times (Student's t on the logarithms of the runs), and is at least 1.08 times as long "
      "(sockets 1.15). With fewer runs their spread is not known: warning from 1.25 times the slowest of them on "
      "(sockets "
-     "1.5), where the blocks leave no doubt. Soft-RoCE and nodes on one host swing by factors: 1.5 and 4.",
+     "1.5), where the blocks leave no doubt. Soft-RoCE and nodes on one host swing by factors: judged from five runs on, from 1.5 times.",
      "The finding names what has changed since the baseline; undo it, or look at what is not read:\n"
      "  roce-probe; roce-pingpong -v\n"
      "If it is to stay so, begin a new baseline:\n"
@@ -230,7 +233,7 @@ constexpr Check checks[] = {
      "less "
      "(sockets 1.15); with fewer runs from 1.10 times less than the slowest of them on (sockets 1.4). Soft-RoCE and "
      "one "
-     "host: 1.5 and 4.",
+     "host: from five runs on, 1.5 times.",
      "The finding names what has changed since the baseline: firmware, PCIe, MTU, rate, FEC, cable.\n"
      "  roce-probe --check LNK,MTU,PCI\n"
      "  roce-pingpong -v\n"
@@ -243,7 +246,7 @@ constexpr Check checks[] = {
      "and GPUs that run it.",
      "As ROCE-PERF-017, of each operation and of whole steps, on each side that was measured: warning beyond the "
      "prediction limit of five runs and more and at least 1.08 times as long (sockets 1.15); with fewer runs from 1.25 "
-     "times the slowest of them on (sockets 1.5). Soft-RoCE and one host: 1.5 and 4.",
+     "times the slowest of them on (sockets 1.5). Soft-RoCE and one host: from five runs on, 1.5 times.",
      "The finding names what has changed since the baseline: NCCL's version and settings, drivers, governors.\n"
      "  roce-probe --check ENV\n"
      "  nccl-pattern -v\n"

@@ -23,6 +23,9 @@ constexpr std::uint64_t fewest_events = 10;
 /// node that is slow (emulated, overloaded) for losses.
 constexpr std::uint64_t fewest_soft_events = 100;
 constexpr double soft_rate = 1e-2;
+/// What a slow node does not do is to leave packets out: gaps in the sequence are losses.
+constexpr std::array gaps{std::string_view("out_of_seq_request"), std::string_view("rcvd_seq_err")};
+constexpr double soft_gap_rate = 2e-3;
 
 struct Kind {
   std::string_view counter;
@@ -77,13 +80,16 @@ struct Grown {
   std::map<std::string, std::uint64_t> troubles;
   std::uint64_t timeouts = 0;
   std::uint64_t events = 0;
+  std::uint64_t gaps = 0;  ///< of the events
   std::uint64_t packets = 0;
 };
 
 bool is_faulty(const Grown& grown, bool soft) {
   if (!soft) return grown.timeouts > 0 || grown.events >= fewest_events;
-  return grown.events >= fewest_soft_events &&
-         (grown.packets == 0 || static_cast<double>(grown.events) > soft_rate * static_cast<double>(grown.packets));
+  const auto beyond = [&](std::uint64_t events, std::uint64_t fewest, double rate) {
+    return events >= fewest && static_cast<double>(events) > rate * static_cast<double>(grown.packets);
+  };
+  return beyond(grown.events, fewest_soft_events, soft_rate) || beyond(grown.gaps, fewest_events, soft_gap_rate);
 }
 
 }  // namespace
@@ -101,6 +107,7 @@ void judge_losses(const Report& report, std::vector<Finding>& out) {
       if (delta.delta == 0 || trouble == Trouble::congestion) continue;
       grown.troubles[delta.counter] += delta.delta;
       grown.events += delta.delta;
+      if (std::find(gaps.begin(), gaps.end(), delta.counter) != gaps.end()) grown.gaps += delta.delta;
       if (trouble == Trouble::timeout) grown.timeouts += delta.delta;
     }
   }

@@ -50,6 +50,7 @@ void add_rails(const pingpong::Report& report, std::vector<Figure>& figures) {
       if (one.transport == Transport::tcp) figure.socket = value;
       if (one.transport != Transport::rc) continue;
       figure.rdma = value;
+      if (latency && !value && one.samples > 0) figure.rdma_least = one.latency_us.min;
       figure.proof = pingpong::to_string(one.proof.verdict);
       if (latency) continue;
       figure.bound_gbit_s = pingpong::bound_of(report, one);

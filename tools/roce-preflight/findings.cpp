@@ -43,10 +43,15 @@ bool is_minor(const Finding& finding) {
 int rank_of(const Finding& finding) {
   constexpr std::array<std::string_view, 14> areas{"DEV", "ACC", "LNK", "NET", "GID",  "MTU", "PAIR",
                                                    "PCI", "ENV", "SRV", "CTR", "PERF", "CFG", ""};
-  // How NCCL's choices on two nodes go together follows from what each node is set to.
+  // How NCCL's choices on two nodes go together follows from what each node is set to, and a slow direction from
+  // losses.
   const bool of_choices = is_one_of(finding.id, {"ROCE-PAIR-009", "ROCE-PAIR-010", "ROCE-PAIR-012", "ROCE-PAIR-013"});
-  const std::string_view area = of_choices ? "SRV" : area_of(finding);
-  return 2 * static_cast<int>(std::find(areas.begin(), areas.end() - 1, area) - areas.begin()) + (of_choices ? 1 : 0);
+  const bool of_losses = finding.id == "ROCE-PAIR-022";
+  const std::string_view area = of_choices                                   ? "SRV"
+                                : of_losses || finding.id == "ROCE-PERF-003" ? "CTR"
+                                                                             : area_of(finding);
+  const auto place = std::find(areas.begin(), areas.end() - 1, area) - areas.begin();
+  return 2 * static_cast<int>(place) + (of_choices || of_losses ? 1 : 0);
 }
 
 int tier_of(const Found& found) {

@@ -56,6 +56,7 @@ struct Figure {
   std::uint64_t size_bytes = 0;
   bool whole_step = false;
   std::optional<double> rdma;           ///< us, Gb/s
+  std::optional<double> rdma_least;     ///< of a latency: the fastest, where there were too few for the median
   std::optional<double> socket;         ///< us, Gb/s
   std::optional<measure::Ratio> ratio;  ///< socket over rdma
   std::optional<double> bound_gbit_s;

@@ -177,6 +177,18 @@ TEST(Perf003, ForgivesCongestionMarksAndFewLossesOfSoftRoce) {
   EXPECT_THAT(ids(judged(soft)), Contains("ROCE-PERF-003"));
 }
 
+TEST(Perf003, TellsPacketsThatAreMissingFromTimersOfABusySoftRoce) {
+  Report soft = sample::soft_roce();
+  Result& result = soft.results.front();
+  result.proof.counters = {{"node1", "rxe0:1", "rcvd_pkts", "packets", 2'500},
+                           {"node1", "rxe0:1", "duplicate_request", "events", 17}};
+  EXPECT_THAT(ids(judged(soft)), IsEmpty());
+  result.proof.counters[1].counter = "out_of_seq_request";
+  EXPECT_THAT(ids(judged(soft)), Contains("ROCE-PERF-003"));
+  result.proof.counters[1].delta = 9;
+  EXPECT_THAT(ids(judged(soft)), IsEmpty());
+}
+
 TEST(Perf004, WarnsOfSlowSmallMessages) {
   Report report = sample::gb10();
   first(report, Metric::latency).latency_us.p50 = 3.4;

@@ -139,6 +139,13 @@ TEST(Findings, CausesStandBeforeWhatFollowsFromThem) {
                           "ROCE-PERF-009", "ROCE-PAIR-007", "ROCE-CFG-001", "ROCE-PERF-016", "ROCE-LNK-006"));
 }
 
+TEST(Findings, LossesStandBeforeTheDirectionThatTheySlowDown) {
+  auto found = merge({finding("ROCE-PERF-002", Severity::warning), finding("ROCE-PAIR-022", Severity::warning),
+                      finding("ROCE-PERF-003", Severity::warning)});
+  order(found);
+  EXPECT_THAT(ids_of(found), ElementsAre("ROCE-PERF-003", "ROCE-PAIR-022", "ROCE-PERF-002"));
+}
+
 TEST(Findings, WhatANodeIsSetToStandsBeforeWhatComesOfItBetweenNodes) {
   auto found = merge({finding("ROCE-PAIR-010", Severity::critical), finding("ROCE-ENV-001", Severity::critical),
                       finding("ROCE-PAIR-014", Severity::critical)});
@@ -203,6 +210,20 @@ TEST(Verdict, AStepThatGotNoAnswerIsExplainedByWhatDoesNotGetThrough) {
     report.steps[3].why = "connect: Connection timed out (ETIMEDOUT); roce-probe explain ROCE-NET-003";
     EXPECT_THAT(ids_of(concluded(report).findings), ElementsAre(id, "ROCE-PERF-016"));
   }
+}
+
+TEST(Verdict, ALatencyOfTooFewMessagesIsNoPass) {
+  Report report = healthy();
+  report.settings.max_latency_us = 10;
+  pingpong::Result& latency = report.rails->results.front();
+  latency.latency_us.p50 = std::nullopt;
+  latency.samples = 3;
+  latency.latency_us.min = 8;
+  EXPECT_EQ(concluded(report).verdict, Verdict::unknown);
+  latency.latency_us.min = 14;
+  report = concluded(std::move(report));
+  EXPECT_EQ(report.verdict, Verdict::not_ready);
+  EXPECT_THAT(report.findings.front().finding.title, HasSubstr("at least 14.0 us"));
 }
 
 TEST(Verdict, RequirementsThatAreNotMetAreCritical) {
