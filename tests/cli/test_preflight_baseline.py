@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""roce-preflight --save-baseline and --baseline as their user meets them: files that cannot be used, a run that is added,
-a run that is compared, nodes that are others."""
+"""roce-preflight --save-baseline and --baseline as their user meets them: files that cannot be used, a run that is
+added, a run that is compared, nodes that are others."""
 
 import json
 import os
@@ -101,28 +101,28 @@ class Runs(unittest.TestCase):
         document = json.loads(run.stdout)
         outcome = document["baseline"]
         self.assertGreater(len(outcome["compared"]), 3)
-        self.assertEqual({one["limit_from"] for one in outcome["compared"]}, {"margin"})
+        # On one host speeds swing: one run tells nothing.
+        self.assertEqual({one["limit_from"] for one in outcome["compared"]}, {"none"})
         self.assertEqual(outcome["changes"], [])
         if validate:
             self.assertEqual(validate.problems_of(document, strict=True), [])
-        slower = any(one["outcome"] == "slower" for one in outcome["compared"])
-        self.assertEqual(outcome["saved"], not slower)
-        runs = json.loads(again.read_text(encoding="utf-8"))["runs"]
-        self.assertEqual(len(runs), 1 if slower else 2)
-        # The same figures, a hundred times as fast in the baseline.
+        self.assertTrue(outcome["saved"])
+        self.assertEqual(len(json.loads(again.read_text(encoding="utf-8"))["runs"]), 2)
+        # Five runs, a thousand times as fast.
         fast = json.loads(self.file.read_text(encoding="utf-8"))
         for quantity in fast["runs"][0]["quantities"]:
-            factor = 100 if quantity["kind"] == "bandwidth" else 0.01
+            factor = 1000 if quantity["kind"] == "bandwidth" else 0.001
             quantity["blocks"] = [value * factor for value in quantity["blocks"]]
         fast["runs"][0]["facts"].append({"host": fast["nodes"][0]["name"], "subject": "", "what": "governor",
                                          "value": "performance"})
+        fast["runs"] *= 5
         fast_file = self.path("fast.json", json.dumps(fast))
         run = preflight("--local", "--quick", "--baseline", fast_file, "--save-baseline", fast_file)
         for check in ("ROCE-PERF-017", "ROCE-PERF-018", "ROCE-PERF-019"):
             self.assertRegex(run.stdout, f"(?m)^WARNING +{check}")
         self.assertIn("performance -> not there", run.stdout)
         self.assertIn("was not saved", run.stdout)
-        self.assertEqual(len(json.loads(fast_file.read_text(encoding="utf-8"))["runs"]), 1)
+        self.assertEqual(len(json.loads(fast_file.read_text(encoding="utf-8"))["runs"]), 5)
 
     def test_a_baseline_of_other_nodes_is_unknown(self):
         other = json.loads(self.file.read_text(encoding="utf-8"))

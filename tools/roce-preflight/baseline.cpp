@@ -154,6 +154,8 @@ std::vector<SavedFact> facts_of(const Node& node) {
   }
   std::vector<SavedFact> saved = found.take();
   for (const facts::Setting& setting : facts.process.settings) {
+    // Launchers hand each run its own addresses and numbers.
+    if (setting.name.rfind("NCCL_", 0) != 0 && setting.name.rfind("UCX_", 0) != 0) continue;
     saved.push_back({node.host, "", setting.name, setting.value});
   }
   return saved;

@@ -128,7 +128,9 @@ Json compared_json(const Compared& compared) {
           {"slowdown_low", finite(change.low)},
           {"slowdown_high", finite(change.high)},
           {"limit", change.limit},
-          {"limit_from", change.by_spread ? "spread" : "margin"},
+          {"limit_from", change.outcome == measure::Change::Outcome::unknown ? "none"
+                         : change.by_spread                                  ? "spread"
+                                                                             : "margin"},
           {"runs", change.runs},
           {"left_out", change.left_out},
           {"outcome", word_of(change.outcome)}};

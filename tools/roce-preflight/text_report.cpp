@@ -199,11 +199,13 @@ class TextReport {
                        {"COUNTS FROM", 1, true}});
     for (const Compared& one : past.compared) {
       const bool is_slower = one.change.outcome == measure::Change::Outcome::slower;
-      table.add_row({{text::shortened(name_of(one.quantity), 66)},
-                     {value_of(one.quantity.kind, one.change.before)},
-                     {value_of(one.quantity.kind, one.change.now)},
-                     {fmt::format("{:.2f}", one.change.slowdown), is_slower ? Tone::warn : Tone::plain},
-                     {fmt::format("{:.2f}", one.change.limit)}});
+      table.add_row(
+          {{text::shortened(name_of(one.quantity), 66)},
+           {value_of(one.quantity.kind, one.change.before)},
+           {value_of(one.quantity.kind, one.change.now)},
+           {fmt::format("{:.2f}", one.change.slowdown), is_slower ? Tone::warn : Tone::plain},
+           {one.change.outcome == measure::Change::Outcome::unknown ? nothing
+                                                                    : fmt::format("{:.2f}", one.change.limit)}});
     }
     out_ += table.render(style_, options_.width);
     for (const std::string& change : past.changes) labelled("changed", change);
