@@ -38,7 +38,8 @@ NOT_HERE = (
 # Commands that take longer than a moment.
 LONG = ((r"^lab/roce-lab", "lab"), (r"--local", "measures for some seconds"))
 # Scripts of this repository whose options documents name; what they take stands in their Python.
-SCRIPTS = ("lab/roce-lab", "tests/bench/against-peers", "tests/gpu/against-nccl-tests", "tests/schema/validate.py")
+SCRIPTS = ("lab/roce-lab", "tests/bench/against-peers", "tests/gpu/against-nccl-tests", "tests/schema/validate.py",
+           "tests/lab/faults")
 OF_A_LAB_THAT_IS_UP = r"^lab/roce-lab (up|down|status|shell)\b"
 # Options of other programs: where a line begins with one, and where an option is named alone.
 OTHER_PROGRAMS = r"^(sudo )?(dpkg|podman|docker|cmake|ctest|kubectl|git|apt|man|systemctl|vllm|\./(check|quickstart))\b"
