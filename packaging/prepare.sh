@@ -8,7 +8,7 @@ BUILD_PACKAGES=(g++ cmake ninja-build pkg-config git python3 libfmt-dev libcli11
                 libnl-route-3-dev libibverbs-dev ibverbs-providers libhwloc-dev libssl-dev libopenmpi-dev)
 # What the checks need on top.
 # shellcheck disable=SC2034 # used by ./check
-CHECK_PACKAGES=(libgtest-dev libgmock-dev libbenchmark-dev clang libclang-rt-dev clang-format cppcheck shellcheck python3-jsonschema python3-yaml ccache groff-base mandoc)
+CHECK_PACKAGES=(libgtest-dev libgmock-dev libbenchmark-dev clang libclang-rt-dev clang-format cppcheck shellcheck python3-jsonschema python3-yaml ccache groff-base mandoc podman crun)
 # The unit tests look at real netdevs and at RDMA tools' output.
 # shellcheck disable=SC2034 # used by ./check
 TEST_PACKAGES=(rdma-core iproute2 ethtool)
