@@ -110,14 +110,18 @@ Directions directions_of(const Plan& plan, const PairPlan& pair, const Cell& cel
   directions.path = cell.paths.front();
   directions.there = result_of(plan, pair, cell, settings, cell.transports[0], a.series.at(0), b.series.at(0));
   directions.back = result_of(plan, pair, cell, settings, cell.transports[1], a.series.at(1), b.series.at(1));
-  const std::vector<double>& there = directions.there.block_values;
-  const std::vector<double>& back = directions.back.block_values;
-  const std::size_t pairs = std::min(there.size(), back.size());
-  const bool carried = std::all_of(there.begin(), there.end(), [](double rate) { return rate > 0; }) &&
-                       std::all_of(back.begin(), back.end(), [](double rate) { return rate > 0; });
-  // A block in which nothing arrived has no logarithm.
-  directions.back_over_there =
-      measure::ratio_of_pairs(std::span(there).first(carried ? pairs : 0), std::span(back).first(carried ? pairs : 0));
+  std::vector<double> there = directions.there.block_values;
+  std::vector<double> back = directions.back.block_values;
+  // A block in which nothing arrived has no logarithm: it counts as half of the slowest in which something did.
+  double least = 0;
+  for (const auto* blocks : {&there, &back}) {
+    for (const double rate : *blocks) least = rate > 0 && (least == 0 || rate < least) ? rate : least;
+  }
+  for (auto* blocks : {&there, &back}) {
+    for (double& rate : *blocks) rate = rate > 0 ? rate : least / 2;
+  }
+  const std::size_t pairs = least > 0 ? std::min(there.size(), back.size()) : 0;
+  directions.back_over_there = measure::ratio_of_pairs(std::span(there).first(pairs), std::span(back).first(pairs));
   return directions;
 }
 
