@@ -19,6 +19,7 @@
 #include "probes/facts/kernel/quiet_stderr.h"
 #include "probes/facts/kernel/uverbs.h"
 #include "probes/facts/readers/library_version.h"
+#include "tests/unit/emulated.h"
 
 namespace rocekit::facts::kernel {
 namespace {
@@ -71,6 +72,7 @@ TEST(Netlink, SilenceEndsAtTheDeadline) {
 }
 
 TEST(Ethtool, UnknownNetdevIsAbsentByNetlinkAndByIoctl) {
+  ROCEKIT_SKIP_WHERE_EMULATED("no generic netlink");
   EthtoolNetlink netlink;
   const EthtoolIoctl ioctl;
   const std::vector<Missing> reasons = {

@@ -13,6 +13,7 @@
 #include "probes/facts/kernel/ask.h"
 #include "probes/facts/kernel/netlink.h"
 #include "probes/facts/readers/readers.h"
+#include "tests/unit/emulated.h"
 
 namespace rocekit::facts::kernel {
 namespace {
@@ -108,6 +109,7 @@ TEST(Links, ANetdevThatIsDownHasNoCarrierToTell) {
 }
 
 TEST(Links, VethHasKindMtuFlagsAndAddresses) {
+  ROCEKIT_SKIP_WHERE_EMULATED("no generic netlink");
   const bool made =
       in_own_network({"link add one type veth peer name two", "link set one up", "link set two up",
                       "addr add 192.168.100.10/24 dev one", "addr add fd00::10/64 dev one nodad"},
