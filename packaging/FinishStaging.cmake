@@ -1,6 +1,6 @@
 # Run by cpack on what it is about to pack: compressed where Debian wants it so, and with the commit's time.
 file(GLOB_RECURSE compressed LIST_DIRECTORIES false
-     ${CPACK_TEMPORARY_INSTALL_DIRECTORY}/*/man/man8/*.8 ${CPACK_TEMPORARY_INSTALL_DIRECTORY}/*/changelog)
+     ${CPACK_TEMPORARY_INSTALL_DIRECTORY}/*.8 ${CPACK_TEMPORARY_INSTALL_DIRECTORY}/changelog)
 foreach(file ${compressed})
   execute_process(COMMAND gzip -9nf ${file} COMMAND_ERROR_IS_FATAL ANY)
 endforeach()

@@ -1,4 +1,4 @@
-"""The Containerfile, built by buildah on a fresh root in place of the base image: no registry and no container runtime."""
+"""The Containerfile, built by buildah on a fresh root in place of the base image: without registry or container runtime."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def check(packages: Path, system: System) -> str:
         shutil.copy(archive_of(system), context / "base.tar")
 
         def buildah(*words: str) -> str:
-            command = ["buildah", "--root", f"{folder}/storage", "--runroot", f"{folder}/run", "--storage-driver", "vfs", *words]
-            return succeeded(subprocess.run(command, capture_output=True, text=True, timeout=BUILD_TIMEOUT_S, check=False),
-                             f"buildah {words[0]}")  # fmt: skip
+            storage = ["--root", f"{folder}/storage", "--runroot", f"{folder}/run", "--storage-driver", "vfs"]
+            ran = subprocess.run(["buildah", *storage, *words], capture_output=True, text=True, timeout=BUILD_TIMEOUT_S, check=False)
+            return succeeded(ran, f"buildah {words[0]}")
 
         buildah("build", "--isolation", "chroot", "-f", str(context / "Base"), "-t", "localhost/base", str(context))
         (context / "base.tar").unlink()
-        buildah("build", "--isolation", "chroot", "--network", "host", "--build-arg", "BASE=localhost/base", "-f", str(CONTAINERFILE),
-                "-t", "localhost/rocekit", str(context))  # fmt: skip
+        buildah("build", "--isolation", "chroot", "--network", "host", "--build-arg", "BASE=localhost/base",
+                "-f", str(CONTAINERFILE), "-t", "localhost/rocekit", str(context))  # fmt: skip
         container = buildah("from", "localhost/rocekit").strip()
         said = buildah("run", "--isolation", "chroot", container, "--", "roce-probe", "--version")
         buildah("rm", container)

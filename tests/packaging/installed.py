@@ -37,7 +37,7 @@ def check(packages: Path, system: System) -> str:
         require(not left, f"left behind after removal: {', '.join(left[:5])}")
         _apt(root, system, "purge", *found)
         states = succeeded(root.run(["dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\n"]), "dpkg-query")
-        kept = [line for line in states.splitlines() if line.startswith("rocekit") and not line.endswith("not-installed")]
+        kept = [line for line in states.splitlines() if line.startswith("rocekit") and "not-installed" not in line]
         require(not kept, f"dpkg still knows {', '.join(kept)}")
         require(root.files() == without, "purging did not restore what was there before")
     return f"{passed} command lines passed, nothing left behind"
@@ -62,14 +62,15 @@ def _use(root: Root, version: str) -> int:
         page = root.path / "usr/share/man/man8" / f"{tool}.8.gz"
         require(page.exists(), f"there is no manual of {tool}")
         if shutil.which("man"):
-            read = subprocess.run(["man", "--warnings", "-l", page], env={**os.environ, "MANPAGER": "cat", "LC_ALL": "C.UTF-8"},
-                                  capture_output=True, text=True, timeout=60, check=False)  # fmt: skip
+            environment = {**os.environ, "MANPAGER": "cat", "LC_ALL": "C.UTF-8"}
+            read = subprocess.run(["man", "--warnings", "-l", page], env=environment, capture_output=True, text=True,
+                                  timeout=60, check=False)  # fmt: skip
             require("SYNOPSIS" in succeeded(read, f"man {tool}"), f"the manual of {tool} has no synopsis")
             require(not read.stderr, f"the manual of {tool}: {read.stderr[-300:]}")
         source = f"/usr/share/bash-completion/completions/{tool}"
         succeeded(root.run(["bash", "-c", f". {source} && complete -p {tool}"]), f"bash's completion of {tool}")
-        require((root.path / "usr/share/zsh/vendor-completions" / f"_{tool}").exists(), f"zsh has no completion of {tool}")
-        require((root.path / "usr/share/fish/vendor_completions.d" / f"{tool}.fish").exists(), f"fish has no completion of {tool}")
+        for shell, file in (("zsh", f"zsh/vendor-completions/_{tool}"), ("fish", f"fish/vendor_completions.d/{tool}.fish")):
+            require((root.path / "usr/share" / file).exists(), f"{shell} has no completion of {tool}")
         passed += 2
     # Under MPI the tools find their module where the package put it.
     command = ["mpirun", "--oversubscribe", "-np", "2", "roce-pingpong", *[word for word in tools.SHORT if word != "--local"]]
