@@ -34,8 +34,8 @@ struct Allocator {
   std::function<void(void*)> free;
 };
 
-/// Memory of the GPU, as an engine's tensors are (cudaMalloc), also where it shares the CPU's (GB10). There no adapter can
-/// read it, and none has to: without GPUDirect RDMA, NCCL has its kernels copy into host memory that it pins itself
+/// Memory of the GPU, as an engine's tensors are (cudaMalloc), also where it shares the CPU's (GB10). There no adapter
+/// can read it, and none has to: without GPUDirect RDMA, NCCL has its kernels copy into host memory that it pins itself
 /// (cuMemHostAlloc), and sends from there. What a queue pair of our own sends from is verbs::Buffer, which refuses
 /// cuMemAlloc on such a GPU and names cuMemHostAlloc (gpu-host) instead.
 class GpuBuffer {
@@ -47,7 +47,8 @@ class GpuBuffer {
       data_ = static_cast<std::byte*>(allocator.allocate(size_));
       free_ = allocator.free;
       if (data_ != nullptr) return;
-      // A driver may lack what ncclMemAlloc asks for where there is memory all the same; registering it is an optimisation.
+      // A driver may lack what ncclMemAlloc asks for where there is memory all the same; registering it is an
+      // optimisation.
       free_ = nullptr;
     }
     dynlib::CudaDevicePointer address = 0;

@@ -218,7 +218,8 @@ constexpr Check checks[] = {
      "kind reaches once in 2000 times (Student's t on the logarithms of the runs), and is at least 1.08 times as long "
      "(sockets 1.15). With fewer runs their spread is not known: warning from 1.25 times the slowest of them on "
      "(sockets "
-     "1.5), where the blocks leave no doubt. Soft-RoCE and nodes on one host swing by factors: judged from five runs on, from 1.5 times.",
+     "1.5), where the blocks leave no doubt. Soft-RoCE and nodes on one host swing by factors: judged from five runs "
+     "on, from 1.5 times.",
      "The finding names what has changed since the baseline; undo it, or look at what is not read:\n"
      "  roce-probe; roce-pingpong -v\n"
      "If it is to stay so, begin a new baseline:\n"

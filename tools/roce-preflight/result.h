@@ -77,7 +77,7 @@ struct Report {
   std::optional<pingpong::Report> rails;
   std::optional<pattern::Report> collectives;
   std::vector<Figure> figures;
-  BaselineOutcome baseline;  ///< --baseline, --save-baseline
+  BaselineOutcome baseline;          ///< --baseline, --save-baseline
   std::vector<checks::Finding> all;  ///< all findings, also passed ones, as the checks made them
   std::vector<Found> findings;       ///< those that warn or worse and unknown ones: merged, what matters first
   std::vector<std::string> notes;
