@@ -4,6 +4,8 @@ file(GLOB_RECURSE compressed LIST_DIRECTORIES false
 foreach(file ${compressed})
   execute_process(COMMAND gzip -9nf ${file} COMMAND_ERROR_IS_FATAL ANY)
 endforeach()
+# Folders that install() makes on the way have the rights that the umask leaves.
+execute_process(COMMAND find ${CPACK_TEMPORARY_INSTALL_DIRECTORY} -type d -exec chmod 755 {} + COMMAND_ERROR_IS_FATAL ANY)
 execute_process(COMMAND find ${CPACK_TEMPORARY_INSTALL_DIRECTORY} -exec touch -h -d "@$ENV{SOURCE_DATE_EPOCH}" {} +
                 COMMAND_ERROR_IS_FATAL ANY)
 

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "core/error.h"
 #include "core/io/user_files.h"
@@ -52,7 +53,8 @@ Json run_json(const SavedRun& run) {
 /// A place in a document, and what is asked of it; every mistake is one sentence with the place.
 class Place {
  public:
-  Place(const Json& json, std::string name, std::string place) : json_(json), name_(name), place_(place) {}
+  Place(const Json& json, std::string name, std::string place)
+      : json_(json), name_(std::move(name)), place_(std::move(place)) {}
 
   [[noreturn]] void fail(const std::string& what) const {
     throw InputError(fmt::format("{}: {}{}{}: it is damaged, or no baseline; take a new one with --save-baseline",
