@@ -35,7 +35,8 @@ def check(packages: Path, system: System) -> str:
         _apt(root, system, "remove", *found)
         left = sorted(root.files() - without)
         require(not left, f"left behind after removal: {', '.join(left[:5])}")
-        _apt(root, system, "purge", *found)
+        # apt does not know a package any more that left no configuration behind.
+        succeeded(root.run(["dpkg", "--purge", *found]), "dpkg --purge")
         states = succeeded(root.run(["dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\n"]), "dpkg-query")
         kept = [line for line in states.splitlines() if line.startswith("rocekit") and "not-installed" not in line]
         require(not kept, f"dpkg still knows {', '.join(kept)}")
