@@ -217,24 +217,20 @@ constexpr Check checks[] = {
      "transport. With five runs and more (the last 20 count) warning when it lies beyond what one run more of the same "
      "kind reaches once in 2000 times (Student's t on the logarithms of the runs), and is at least 1.08 times as long "
      "(sockets 1.15). With fewer runs their spread is not known: warning from 1.25 times the slowest of them on "
-     "(sockets "
-     "1.5), where the blocks leave no doubt. Soft-RoCE and nodes on one host swing by factors: judged from five runs "
-     "on, from 1.5 times.",
+     "(sockets 1.5), where the blocks leave no doubt. Soft-RoCE and nodes on one host swing by factors: judged from "
+     "five runs on, from 1.5 times.",
      "The finding names what has changed since the baseline; undo it, or look at what is not read:\n"
      "  roce-probe; roce-pingpong -v\n"
-     "If it is to stay so, begin a new baseline:\n"
-     "  mv baseline.json baseline.json.old\n"
-     "  mpirun -np 2 -H a,b roce-preflight --save-baseline baseline.json",
+     "If it is to stay so, move the file away and begin a new one:\n"
+     "  mpirun -np 2 -H a,b roce-preflight --save-baseline baseline.json\n"
+     "The next runs are held against that.",
      false, nullptr},
     {"ROCE-PERF-018", "Bandwidth lower than in the baseline",
      "A rail carries less than these nodes carried before, in one direction or both, perhaps still above the mark of "
-     "90 "
-     "% of the bound that holds for all machines: what is missing here is missing since a change.",
+     "90 % of the bound that holds for all machines: what is missing here is missing since a change.",
      "As ROCE-PERF-017, of rates: warning beyond the prediction limit of five runs and more and at least 1.04 times "
-     "less "
-     "(sockets 1.15); with fewer runs from 1.10 times less than the slowest of them on (sockets 1.4). Soft-RoCE and "
-     "one "
-     "host: from five runs on, 1.5 times.",
+     "less (sockets 1.15); with fewer runs from 1.10 times less than the slowest of them on (sockets 1.4). Soft-RoCE "
+     "and one host: from five runs on, 1.5 times.",
      "The finding names what has changed since the baseline: firmware, PCIe, MTU, rate, FEC, cable.\n"
      "  roce-probe --check LNK,MTU,PCI\n"
      "  roce-pingpong -v\n"
@@ -243,8 +239,7 @@ constexpr Check checks[] = {
     {"ROCE-PERF-019", "Collectives slower than in the baseline",
      "The operations of the model, or its whole decode step, take longer than they took on these nodes, so tokens come "
      "more slowly. Where the rails are as they were, it is NCCL: its version, its settings, its algorithms, or the "
-     "cores "
-     "and GPUs that run it.",
+     "cores and GPUs that run it.",
      "As ROCE-PERF-017, of each operation and of whole steps, on each side that was measured: warning beyond the "
      "prediction limit of five runs and more and at least 1.08 times as long (sockets 1.15); with fewer runs from 1.25 "
      "times the slowest of them on (sockets 1.5). Soft-RoCE and one host: from five runs on, 1.5 times.",
@@ -255,18 +250,16 @@ constexpr Check checks[] = {
      false, nullptr},
     {"ROCE-PERF-020", "The baseline does not fit",
      "Figures of other nodes, other adapters, other traffic or another order of ranks say nothing about this run, and "
-     "a "
-     "rail that the baseline knows and this run did not measure may be the very fault. What was not compared is not "
+     "a rail that the baseline knows and this run did not measure may be the very fault. What was not compared is not "
      "taken for a pass.",
      "roce-preflight --baseline FILE: unknown when nodes (by the GUIDs of their RDMA devices, else by name, in the "
-     "order "
-     "of ranks) or traffic (model, mode, number of ranks) are others, and when something is missing that the last run "
-     "of "
-     "the file holds, though its step was done. Streams in each direction may be missing with --quick. Files that are "
-     "damaged or no baseline end the run with exit code 3 before it measures.",
+     "order of ranks) or traffic (model, mode, number of ranks) are others, and when something is missing that the "
+     "last run of the file holds, though its step was done. Streams in each direction may be missing with --quick. "
+     "Files that are damaged or no baseline end the run with exit code 3 before it measures.",
      "Give the ranks in the order of the baseline and the same --model and --mode. After a change that is to stay "
      "(an adapter, a rail more or less), begin a new file:\n"
-     "  mpirun -np 2 -H a,b roce-preflight --save-baseline new.json",
+     "  mpirun -np 2 -H a,b roce-preflight --save-baseline new.json\n"
+     "The next runs are held against that.",
      true, nullptr},
 };
 

@@ -236,8 +236,8 @@ void judge_baseline(Report& report, const BaselineFiles& files, std::vector<Find
                                                      files.compare, gaps.size() == 1 ? "was" : "were", gaps.front()),
               std::move(evidence), out);
   }
-  std::map<std::pair<const char*, std::string>, std::vector<const Compared*>> slower;
-  std::map<const char*, std::size_t> fine;
+  std::map<std::pair<std::string, std::string>, std::vector<const Compared*>> slower;
+  std::map<std::string, std::size_t> fine;
   for (const Compared& one : outcome.compared) {
     if (one.change.outcome == Outcome::slower) {
       slower[{check_of(one.quantity.kind), subject_of(one.quantity, report.nodes.size())}].push_back(&one);
