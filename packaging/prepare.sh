@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Shared by ./quickstart and ./check: what must be installed, and how a build step fails in one sentence.
 # Run by itself, it installs: `packaging/prepare.sh` what a build for this machine needs, `packaging/prepare.sh aarch64`
-# what the aarch64 preset needs on an x86-64 machine.
+# what the aarch64 preset needs on an x86-64 machine, `packaging/prepare.sh packages` all that packages and their tests need.
 
 # What the build needs, by the names of Debian 12 and Ubuntu 24.04.
 BUILD_PACKAGES=(g++ cmake ninja-build pkg-config git python3 libfmt-dev libcli11-dev nlohmann-json3-dev libnl-3-dev
@@ -17,6 +17,8 @@ TEST_PACKAGES=(rdma-core iproute2 ethtool)
 CROSS_PACKAGES=(g++-aarch64-linux-gnu libfmt-dev:arm64 libnl-3-dev:arm64 libnl-route-3-dev:arm64 libibverbs-dev:arm64
                 ibverbs-providers:arm64 libhwloc-dev:arm64 libssl-dev:arm64 libgtest-dev:arm64 libgmock-dev:arm64
                 libbenchmark-dev:arm64 qemu-user-static)
+# What making packages and trying them in fresh roots needs.
+PACKAGING_PACKAGES=(dpkg-dev file lintian mmdebstrap gpg buildah)
 # Where packages are unpacked that cannot be installed for two architectures (cmake/CrossMpi.cmake).
 CROSS_UNPACKED=build-cross-packages
 
@@ -139,7 +141,7 @@ install_cross_packages() {
     if [ -z "$(apt-cache show libfmt-dev:arm64 2>/dev/null)" ]; then
       # shellcheck source=/dev/null
       if (. /etc/os-release && [[ " $ID ${ID_LIKE-} " == *" ubuntu "* ]]); then
-        die "apt knows no packages for arm64: Ubuntu keeps them on ports.ubuntu.com, which docs/aarch64.md (\"On Ubuntu\") tells how to add."
+        die "apt knows no packages for arm64: Ubuntu keeps them in its Ports archive, which docs/aarch64.md (\"On Ubuntu\") tells how to add."
       fi
       explain_apt_failure "$log"
     fi
@@ -176,8 +178,12 @@ if [ "${BASH_SOURCE[0]}" = "$0" ]; then
       install_packages "${BUILD_PACKAGES[@]}"
       install_cross_packages
       ;;
+    packages)
+      install_packages "${BUILD_PACKAGES[@]}" "${PACKAGING_PACKAGES[@]}"
+      [ "$(dpkg --print-architecture)" = arm64 ] || install_cross_packages
+      ;;
     *)
-      say "usage: packaging/prepare.sh [aarch64]"
+      say "usage: packaging/prepare.sh [aarch64 | packages]"
       die "unknown target '$1'."
       ;;
   esac
