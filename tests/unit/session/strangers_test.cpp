@@ -13,6 +13,7 @@
 #include "core/session/frame.h"
 #include "core/session/hello.h"
 #include "core/session/token.h"
+#include "tests/unit/emulated.h"
 #include "tests/unit/session/process.h"
 
 namespace rocekit::session::test {
@@ -283,7 +284,7 @@ TEST(Listen, AnotherVersionIsRefusedInASentenceOnBothEnds) {
 TEST(Listen, CtrlCWhileWaitingIsToldToThoseWhoCame) {
   Process rank0 = listener(3);
   Process rank1 = joiner(target_of(rank0));
-  std::this_thread::sleep_for(milliseconds(100));
+  std::this_thread::sleep_for(time_for_others(milliseconds(100)));
   rank0.signal(SIGINT);
   EXPECT_THAT(rank0.line_with("interrupted"),
               HasSubstr("interrupted 2: interrupted by SIGINT while waiting for the other ranks"));
