@@ -363,9 +363,8 @@ void judge_gb10_functions(const NodeView& view, Verdicts& verdicts) {
                   lost.size() == 1 ? "is" : "are", join(lost, ", ")),
       std::move(seen),
       "GB10 reaches each QSFP cage through two functions, one per PCIe domain (0000 and 0002). A function that "
-      "vanished "
-      "takes half of the port with it, or the whole adapter at the next start. It comes back with a full power drain; "
-      "a PCI rescan has hung these machines.",
+      "vanished takes half of the port with it, or the whole adapter at the next start. It comes back with a full "
+      "power drain; a PCI rescan has hung these machines.",
       concat(concat({"# is it on the bus, and has it a driver?"}, look),
              concat({fmt::format("{} | grep -iE 'mlx5|pcie' | tail -30", as_root(node, "dmesg"))},
                     power_cycle_gb10(node))));
@@ -384,8 +383,7 @@ constexpr std::array checks{
     Check{
         "ROCE-DEV-002", "libibverbs or its provider is missing",
         "Programs reach RDMA devices through libibverbs and one provider library per driver (mlx5 for ConnectX, rxe "
-        "for "
-        "Soft-RoCE). Container images often lack one or both. NCCL then uses TCP sockets without a warning.",
+        "for Soft-RoCE). Container images often lack one or both. NCCL then uses TCP sockets without a warning.",
         "Critical when libibverbs.so.1 cannot be loaded, or /etc/libibverbs.d does not name the provider of a device's "
         "driver. Skipped for drivers that are not known here.",
         "Debian and Ubuntu: sudo apt-get install -y libibverbs1 ibverbs-providers. In a container: in its image.", true,

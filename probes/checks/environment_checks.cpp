@@ -24,8 +24,7 @@ constexpr Check checks[] = {
      false, check_hca_names, Scope::settings},
     {"ROCE-ENV-003", "NCCL_IB_HCA matches more devices than it names",
      "Without a leading = the names in NCCL_IB_HCA are prefixes: mlx5_1 also matches mlx5_10 to mlx5_19. NCCL then "
-     "uses "
-     "devices that were not meant, or excludes them with ^.",
+     "uses devices that were not meant, or excludes them with ^.",
      "An entry that is the full name of one device and the beginning of another's, which the list does not name, is a "
      "warning. A prefix that is no device's full name (mlx5) is taken as meant.",
      "Make the list exact with a leading =, in quotes: export NCCL_IB_HCA='=mlx5_1'.", false, check_hca_prefixes,
@@ -35,9 +34,8 @@ constexpr Check checks[] = {
      "rate. With one of them listed NCCL uses half of the port: 12.8 in place of 20.9 GB/s of bus bandwidth were "
      "measured.",
      "A port that is ACTIVE, has a RoCE v2 IPv4 GID and is not accepted by NCCL_IB_HCA is a warning when it is the "
-     "twin "
-     "of a listed one, or another rail of the same kind and at least the same rate. Slower ports, and rails that a "
-     "list with ^ excludes, are taken as meant.",
+     "twin of a listed one, or another rail of the same kind and at least the same rate. Slower ports, and rails that "
+     "a list with ^ excludes, are taken as meant.",
      "export NCCL_IB_HCA=rocep1s0f0,roceP2p1s0f0 (the finding prints the value for this node), or unset it.", false,
      check_hca_left_out, Scope::settings},
     {"ROCE-ENV-005", "NCCL's socket interface is missing or of the wrong kind",

@@ -640,8 +640,8 @@ void judge_fec(const NodeView& view, Verdicts& verdicts) {
 constexpr std::array checks{
     Check{"ROCE-LNK-001", "No RDMA port is ACTIVE",
           "A port without a link carries nothing, and NCCL passes over it without a warning: with no ACTIVE port it "
-          "uses TCP "
-          "sockets. The cable may be missing or in the other cage, the peer may be off, or the netdev was taken down.",
+          "uses TCP sockets. The cable may be missing or in the other cage, the peer may be off, or the netdev was "
+          "taken down.",
           "Critical when no port of any device is ACTIVE. Unknown when none is known to be and a state could not be "
           "read.",
           "Plug the cable into the same cage on both nodes, start the peer, bring the netdev up: sudo ip link set dev "
@@ -649,40 +649,34 @@ constexpr std::array checks{
           true, judge_any_active},
     Check{"ROCE-LNK-002", "A port that should be up is down",
           "Twins are two PCIe functions that lead to one cage. When one is ACTIVE the cable is fine, and the other, "
-          "being "
-          "down, costs half of the PCIe bandwidth of that port. Likewise a rail that has an address but no link.",
+          "being down, costs half of the PCIe bandwidth of that port. Likewise a rail that has an address but no link.",
           "Critical when a twin of an ACTIVE port is down, or a port with a configured IPv4 address, or a Soft-RoCE "
-          "device. "
-          "Warning when a module is plugged but the link is down. An empty cage is normal, and so is the second cage "
-          "of a GB10.",
+          "device. Warning when a module is plugged but the link is down. An empty cage is normal, and so is the "
+          "second cage of a GB10.",
           "Bring the netdev up: sudo ip link set dev NETDEV up. Otherwise check cable and peer.", true,
           judge_down_ports},
     Check{"ROCE-LNK-003", "Link slower than its class",
           "A link that negotiated a lower rate, or lost lanes, carries that much less; everything else looks healthy.",
           "Warning when the speed of an ACTIVE port is below --expect-rate, else below what both the module's class "
-          "and the "
-          "port's supported link modes allow. 2X as RDMA width is normal on GB10, and so is 40 Gb/s on ports that are "
-          "down.",
+          "and the port's supported link modes allow. 2X as RDMA width is normal on GB10, and so is 40 Gb/s on ports "
+          "that are down.",
           "Compare the link modes of both ends (ethtool NETDEV), turn autonegotiation on, reseat or swap the cable.",
           false, judge_rates},
     Check{"ROCE-LNK-004", "Cable or module below the port's class",
           "The plugged cable or module is made for less than the port. The link comes up, at the lower rate.",
           "Warning when the class in the module's EEPROM (extended compliance code, or CMIS) is below the port's best "
-          "supported link mode or --expect-rate. The identifier alone says nothing: 200G copper cables show as QSFP28. "
-          "Unknown "
-          "without root, because the EEPROM needs it.",
+          "supported link mode or --expect-rate. The identifier alone says nothing: 200G copper cables show as "
+          "QSFP28. Unknown without root, because the EEPROM needs it.",
           "Use a cable of the port's class on both ends.", false, judge_modules},
     Check{"ROCE-LNK-005", "Link flaps",
           "A link that goes down and up again breaks the RDMA connections over it, and NCCL with them. Loose or "
-          "failing cables "
-          "do that, and so does a peer that restarts.",
+          "failing cables do that, and so does a peer that restarts.",
           "Warning from 10 carrier changes on, counted since the netdev appeared; 1 or 2 are a normal start.",
           "Reseat the cable on both ends, watch /sys/class/net/NETDEV/carrier_changes, swap the cable when it grows.",
           false, judge_flaps},
     Check{"ROCE-LNK-006", "No RS-FEC on a fast link",
           "Lanes of 50 Gb/s and more (200G over four lanes, 400G over eight) need Reed-Solomon forward error "
-          "correction. Without "
-          "it bit errors become lost packets.",
+          "correction. Without it bit errors become lost packets.",
           "Warning when the active FEC of an ACTIVE port with such lanes is not RS.",
           "Set it on both ends: sudo ethtool --set-fec NETDEV encoding rs.", false, judge_fec},
 };

@@ -215,18 +215,16 @@ constexpr std::array checks{
     Check{
         "ROCE-MTU-001", "MTU below jumbo size",
         "RoCE cuts messages into packets that fit the netdev's MTU: 4096 bytes with MTU 9000, only 1024 with the 1500 "
-        "that "
-        "installers leave. Small packets cost bandwidth and message rate, and TCP on the same link suffers more.",
+        "that installers leave. Small packets cost bandwidth and message rate, and TCP on the same link suffers more.",
         "The MTU of each ACTIVE RoCE port's netdev against --expect-mtu, else 9000 (or the most that its driver "
-        "allows). "
-        "Warning; critical when --expect-mtu was given. The resulting active_mtu of 1024 is part of this finding.",
+        "allows). Warning; critical when --expect-mtu was given. The resulting active_mtu of 1024 is part of this "
+        "finding.",
         "sudo ip link set dev NETDEV mtu 9000, on both nodes and on switch ports between them, and a netplan file with "
         "\"mtu: 9000\" so that it stays.",
         true, judge_mtu},
     Check{"ROCE-MTU-002", "RDMA device kept a smaller path MTU",
           "The device's active_mtu should follow its netdev's MTU. Some drivers keep the old value when the MTU was "
-          "raised "
-          "while the device was there.",
+          "raised while the device was there.",
           "Warning when active_mtu is below the path MTU that fits the netdev's MTU (4096 for 9000) and that the "
           "device can do.",
           "Set the MTU again, or take the netdev down and up.", false, judge_active_mtu},
@@ -234,8 +232,7 @@ constexpr std::array checks{
           "All rails of a node carry one job. A rail, bond member or VLAN with another MTU is the slowest, or drops "
           "frames.",
           "Warning when netdevs of ACTIVE RoCE ports, members of their bonds or VLANs over them differ in MTU, each "
-          "being large "
-          "enough for ROCE-MTU-001.",
+          "being large enough for ROCE-MTU-001.",
           "Give all of them the same MTU: sudo ip link set dev NETDEV mtu 9000.", false, judge_equal_mtu},
 };
 

@@ -5,11 +5,9 @@ namespace {
 
 constexpr Check checks[] = {
     {"ROCE-PAIR-001", "No subnet in common between two nodes",
-     "RoCE v2 packets find their way by IP address. Two ports can talk when their addresses lie in one subnet, or when "
-     "a "
-     "route leads from one to the other; a rail whose ends share none carries nothing, and NCCL then uses the other "
-     "rails "
-     "or falls back to sockets.",
+     "RoCE v2 packets find their way by IP address. Two ports can talk when their addresses lie in one subnet, or "
+     "when a route leads from one to the other; a rail whose ends share none carries nothing, and NCCL then uses the "
+     "other rails or falls back to sockets.",
      "Each ACTIVE RDMA port of a rank needs a port of the other rank in its IPv4 subnet, or a route that leaves by "
      "it. Critical when no port of the two has one, so that nothing can go over RDMA; warning when other rails have.",
      "Give both ends of each rail an address in one subnet, each rail its own subnet:\n"
@@ -19,10 +17,8 @@ constexpr Check checks[] = {
      true, nullptr},
     {"ROCE-PAIR-002", "MTU differs between the two ends",
      "Both ends of a connection use the smaller path MTU, so one node that was left at MTU 1500 sets 1024 bytes for "
-     "both: "
-     "each byte then costs four times the headers. Frames larger than the receiver's MTU are dropped without a "
-     "message, "
-     "which TCP notices as stalls.",
+     "both: each byte then costs four times the headers. Frames larger than the receiver's MTU are dropped without a "
+     "message, which TCP notices as stalls.",
      "Warning when the path MTU that the two RDMA ports allow, or the MTU of the two netdevs, differs.",
      "Set the same MTU on both ends, and keep it in netplan:\n"
      "  sudo ip link set dev enp1s0f0np0 mtu 9000\n"
@@ -32,24 +28,21 @@ constexpr Check checks[] = {
      false, nullptr},
     {"ROCE-PAIR-003", "The other end of a rail does not answer",
      "The addresses fit, and yet no packet arrives: the cable leads to another port than the addresses say (rails "
-     "cabled "
-     "crosswise), two interfaces of one node lie in one subnet so that the answer leaves through the wrong one, a "
-     "firewall or a VLAN drops UDP port 4791, or the node is not up.",
-     "No finding of a report: with exit code 3 roce-pingpong ends when the kernel cannot resolve the other end's "
-     "address "
-     "(ibv_modify_qp to RTR: ETIMEDOUT), when the first message of a connection is never acknowledged "
+     "cabled crosswise), two interfaces of one node lie in one subnet so that the answer leaves through the wrong "
+     "one, a firewall or a VLAN drops UDP port 4791, or the node is not up.",
+     "roce-preflight: critical when neither TCP nor datagrams cross a rail whose addresses fit, and when both do and "
+     "RDMA alone is never acknowledged. roce-pingpong ends with exit code 3 when the kernel cannot resolve the other "
+     "end's address (ibv_modify_qp to RTR: ETIMEDOUT), when the first message of a connection is never acknowledged "
      "(completion error 12), or when a TCP connection along the rail is not accepted.",
      "From each interface on its own, on both nodes:\n"
      "  ping -I enp1s0f0np0 -c 3 192.168.100.11\n"
      "  ip neigh show dev enp1s0f0np0\n"
      "When an interface reaches the other's twin instead, swap the cables or the addresses. roce-probe names "
-     "interfaces "
-     "that share a subnet (ROCE-NET-002).",
+     "interfaces that share a subnet (ROCE-NET-002).",
      true, nullptr},
     {"ROCE-PAIR-004", "Link rate differs between the two ends",
      "The slower link decides. On a direct cable both ends must have negotiated the same rate; through a switch one "
-     "node "
-     "on a slower port slows every exchange with it.",
+     "node on a slower port slows every exchange with it.",
      "Warning when the link rates of the two ends of a path are known and differ.",
      "Compare what the ports of both nodes offer and accept:\n"
      "  ethtool enp1s0f0np0\n"
@@ -103,8 +96,7 @@ constexpr Check checks[] = {
      "All ranks must be on one network: when NCCL takes RDMA on one node and sockets or another plugin on the other, "
      "it hangs when it connects, or ends with an error that names neither.",
      "The network that NCCL is predicted to take on each node: critical when they differ. That all fall back to "
-     "sockets "
-     "is said by ROCE-ENV-006.",
+     "sockets is said by ROCE-ENV-006.",
      "On the node that does not take RDMA, see why, and put it right:\n"
      "  roce-probe --check ENV,ACC\n"
      "NCCL_NET=IB on all nodes turns the silent fallback into an error.",
@@ -134,8 +126,7 @@ constexpr Check checks[] = {
      "Protocol, algorithm, channels, buffer sizes and traffic class must be the same on all ranks. NCCL does not "
      "compare them: a mix hangs, is slow, or gives wrong results.",
      "All NCCL_* settings in force, from environment and conf files: warning when a value differs. Left out: what "
-     "names "
-     "the node itself or only logging, devices and interfaces (ROCE-PAIR-011, -012), what decides the network "
+     "names the node itself or only logging, devices and interfaces (ROCE-PAIR-011, -012), what decides the network "
      "(ROCE-PAIR-010) and the GID (ROCE-GID-002, ROCE-PAIR-009).",
      "What is set on each node:\n"
      "  env | grep NCCL_; cat ~/.nccl.conf /etc/nccl.conf\n"
@@ -166,8 +157,7 @@ constexpr Check checks[] = {
      "A rail carries what the narrower of its two adapters gets through PCIe. Nodes of one kind have the same width "
      "and speed; one that differs was trained down, sits in another slot or has an older BIOS.",
      "Bandwidth of the slowest hop above the adapters of one rail: warning when it differs between nodes. Not judged "
-     "on "
-     "Soft-RoCE. A link below what its ends can do: ROCE-PCI-001.",
+     "on Soft-RoCE. A link below what its ends can do: ROCE-PCI-001.",
      "  sudo lspci -s 0000:01:00.0 -vv | grep -E 'LnkCap|LnkSta'\n"
      "Update the BIOS, reseat the adapter, take the power away for a minute.",
      false, nullptr},
@@ -192,22 +182,19 @@ constexpr Check checks[] = {
      false, nullptr},
     {"ROCE-PAIR-019", "Full-size packets do not pass between the ends",
      "Both ends of a rail are set to one MTU, and a switch port, bridge, VLAN or tunnel between them carries less. "
-     "Small "
-     "packets pass, so ping and logins work; large ones vanish without a message, RDMA ends in retries and TCP stalls.",
+     "Small packets pass, so ping and logins work; large ones vanish without a message, RDMA ends in retries and TCP "
+     "stalls.",
      "roce-preflight sends datagrams as large as the smaller MTU of the two ends, not to be fragmented, and the other "
-     "end "
-     "tells what arrived. Critical when small ones arrive and these do not; unknown when none do.",
+     "end tells what arrived. Critical when small ones arrive and these do not; unknown when none do.",
      "From each end, with the MTU less 28 bytes of headers:\n"
      "  ping -M do -s 8972 -c 3 -I enp1s0f0np0 192.168.100.11\n"
      "Raise the MTU of everything on the way, or lower that of both ends.",
      false, nullptr},
     {"ROCE-PAIR-020", "TCP does not get through on a rail",
      "Datagrams arrive and TCP connections do not come about: a firewall lets some through. NCCL's bootstrap, its "
-     "sockets "
-     "and mpirun connect to ports that the kernel chooses, so opening single ports is not enough.",
+     "sockets and mpirun connect to ports that the kernel chooses, so opening single ports is not enough.",
      "roce-preflight connects from each end of a rail to a port of the kernel's choice at the other. Critical when "
-     "that "
-     "fails and datagrams arrive; where nothing arrives it is ROCE-PAIR-003.",
+     "that fails and datagrams arrive; where nothing arrives it is ROCE-PAIR-003.",
      "See what filters on the receiving node, and let the rail's subnet in:\n"
      "  sudo nft list ruleset\n"
      "  sudo iptables -I INPUT -i enp1s0f0np0 -j ACCEPT\n"
@@ -215,9 +202,8 @@ constexpr Check checks[] = {
      true, nullptr},
     {"ROCE-PAIR-021", "Route to the other end of a rail leaves through another interface",
      "The kernel sends what is not bound to the rail's address through another interface: a more specific route, a "
-     "second "
-     "interface in the same subnet, or a policy rule. TCP then runs at that interface's speed, and answers may be "
-     "dropped.",
+     "second interface in the same subnet, or a policy rule. TCP then runs at that interface's speed, and answers may "
+     "be dropped.",
      "Warning when the source address that the kernel chooses towards the other end is not that of the rail.",
      "  ip route get 192.168.100.11\n"
      "  ip route; ip rule\n"

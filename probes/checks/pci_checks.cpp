@@ -265,16 +265,14 @@ void judge_pcie(const NodeView& view, Verdicts& verdicts) {
 constexpr std::array checks{
     Check{"ROCE-PCI-001", "PCIe link below what both ends can do",
           "All traffic of an adapter passes each PCIe link between it and the processor; the slowest bounds it. Links "
-          "that come up "
-          "with fewer lanes or at an older generation are a usual cause of half, or a tenth, of the bandwidth.",
-          "Negotiated speed and width of the function and of every bridge above it, against the maximum that both ends "
-          "of each "
-          "link share. Warning; critical when less than half of the port's link rate fits through. Also a warning when "
-          "the slot is "
-          "narrower than the card and than the link needs. Gen5 x4 is the full width of each function of a GB10.",
-          "sudo lspci -vv -s ADDRESS | grep LnkSta. Then: full power cycle, newer BIOS, reseat the card. Do not rescan "
-          "the PCI bus "
-          "of a GB10.",
+          "that come up with fewer lanes or at an older generation are a usual cause of half, or a tenth, of the "
+          "bandwidth.",
+          "Negotiated speed and width of the function and of every bridge above it, against the maximum that both "
+          "ends of each link share. Warning; critical when less than half of the port's link rate fits through. Also "
+          "a warning when the slot is narrower than the card and than the link needs. Gen5 x4 is the full width of "
+          "each function of a GB10.",
+          "sudo lspci -vv -s ADDRESS | grep LnkSta. Then: full power cycle, newer BIOS, reseat the card. Do not "
+          "rescan the PCI bus of a GB10.",
           false, judge_pcie},
 };
 

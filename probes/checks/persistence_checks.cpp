@@ -136,22 +136,18 @@ void judge_governor(const NodeView& view, Verdicts& verdicts) {
 constexpr std::array checks{
     Check{"ROCE-CFG-001", "MTU is lost at the next start",
           "An MTU that was set with \"ip link set\" lasts until the next start. Then one node has 9000 and the other "
-          "1500, and large "
-          "messages fail or crawl.",
-          "Warning when the netdev of an ACTIVE RoCE port has a large MTU now, and no file of netplan, NetworkManager, "
-          "systemd-networkd or ifupdown sets that value for it, or one sets another. Skipped inside containers. "
-          "Unknown when "
-          "the files need root.",
+          "1500, and large messages fail or crawl.",
+          "Warning when the netdev of an ACTIVE RoCE port has a large MTU now, and no file of netplan, "
+          "NetworkManager, systemd-networkd or ifupdown sets that value for it, or one sets another. Skipped inside "
+          "containers. Unknown when the files need root.",
           "Set it in the node's network configuration, for example a netplan file with \"mtu: 9000\" below the "
           "netdev's name.",
           false, judge_persistent_mtu},
     Check{"ROCE-CFG-002", "Processor cores save power",
           "The frequency governor powersave lets cores clock down while they wait for the network. That adds to the "
-          "latency of "
-          "each small message.",
+          "latency of each small message.",
           "Warning when any core's scaling governor is powersave, except with the drivers intel_pstate and "
-          "amd-pstate-epp, "
-          "where that governor follows the load. Skipped where there are no governors, as in virtual "
+          "amd-pstate-epp, where that governor follows the load. Skipped where there are no governors, as in virtual "
           "machines.",
           "sudo cpupower frequency-set -g performance.", false, judge_governor},
 };

@@ -312,15 +312,13 @@ constexpr Check checks[] = {
      "conditions than now: a device was down, missing in the container, or refused. It goes on over sockets, or over "
      "the devices it has, until it is started again.",
      "Open files /dev/infiniband/uverbs* of the process and the libibverbs that it has mapped, against the devices "
-     "that "
-     "NCCL would choose there now. Warning when a chosen device is not open although libibverbs is loaded. Skipped "
-     "before NCCL has started, and where NCCL would choose sockets (ROCE-ENV-006).",
+     "that NCCL would choose there now. Warning when a chosen device is not open although libibverbs is loaded. "
+     "Skipped before NCCL has started, and where NCCL would choose sockets (ROCE-ENV-006).",
      "roce-probe watch --pid PID under load says whether the traffic takes RDMA; if not, start the server again.",
      false, check_devices_held, Scope::process},
     {"ROCE-SRV-003", "NCCL library of the serving process is ambiguous or replaced",
      "All ranks of a communicator must run the same NCCL. A process that has loaded two NCCL libraries, or one that "
-     "was "
-     "replaced on disk since (an upgrade under a running server), differs from what the next rank will load.",
+     "was replaced on disk since (an upgrade under a running server), differs from what the next rank will load.",
      "Files named libnccl.so* that the process has mapped (/proc/PID/maps); several, or one marked as deleted, are a "
      "warning.",
      "Keep one NCCL in the image (VLLM_NCCL_SO_PATH names the one to use), and start the server again on all nodes "

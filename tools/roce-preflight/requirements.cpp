@@ -19,6 +19,7 @@ using pingpong::verdicts_of;
 constexpr const char* limit_check = "ROCE-PERF-015";
 constexpr const char* step_check = "ROCE-PERF-016";
 constexpr const char* silent_check = "ROCE-PAIR-003";
+constexpr const char* loss_check = "ROCE-PERF-003";
 
 /// The check that a sentence names ("...; roce-probe explain ROCE-PAIR-003"); empty: none.
 std::string check_in(const std::string& sentence) {
@@ -34,8 +35,14 @@ bool is_known(const std::vector<Finding>& findings, const std::string& id) {
   });
 }
 
+bool rdma_crossed(const Report& report) {
+  return std::any_of(report.figures.begin(), report.figures.end(),
+                     [](const Figure& figure) { return figure.rdma && figure.proof == "proven"; });
+}
+
 /// The check that explains why a step failed: no answer, by what reaching the rails has found. Where nothing is
-/// acknowledged on a rail that IP crosses well, it is what filters RoCE alone.
+/// acknowledged on a rail that IP crosses well, it is what filters RoCE alone; or, where another step's RDMA came
+/// across, packets that are lost on the way.
 std::string check_of(const std::string& why, const Report& report) {
   const bool silent = why.find("IBV_WC_RETRY_EXC_ERR") != std::string::npos;
   if (silent || why.find("ETIMEDOUT") != std::string::npos) {
@@ -47,7 +54,29 @@ std::string check_of(const std::string& why, const Report& report) {
                        std::all_of(report.crossings.begin(), report.crossings.end(), [](const Crossing& crossing) {
                          return crossing.tcp.empty() && crossing.full_arrived;
                        });
+  if (silent && rdma_crossed(report)) return loss_check;
   return silent && crossed ? silent_check : check_in(why);
+}
+
+void blame(const std::string& id, const StepRecord& record, const std::string& what, std::vector<Finding>& out) {
+  std::string title = what;
+  std::string cause = std::string(checks::find_check(id)->title) + ".";
+  std::vector<std::string> remedy{"roce-probe explain " + id};
+  if (id == silent_check) {
+    title = "TCP and datagrams reach the other end of each rail, and RDMA does not";
+    cause =
+        "Packets of RoCE v2 go to UDP port 4791: a firewall, an access list of a switch or another RDMA address "
+        "than the IP address keeps them out.";
+    remedy = {"# on both nodes: what filters", "sudo nft list ruleset", "sudo iptables -S",
+              "# and let RoCE in:", "sudo iptables -I INPUT -p udp --dport 4791 -j ACCEPT"};
+  } else if (id == loss_check) {
+    title = "RDMA crosses the rails, and a connection gave up after many retries";
+    cause = "So many packets are lost on the way that resending does not help. Where NCCL meets this, serving ends.";
+    remedy = {"# on both nodes, while traffic runs: which counters grow",
+              "grep -H . /sys/class/infiniband/*/ports/*/hw_counters/*", "roce-probe explain ROCE-PERF-003"};
+  }
+  verdicts_of(id, "", out)
+      .critical(to_string(record.step), title, {{to_string(record.step), record.why, ""}}, cause, remedy);
 }
 
 }  // namespace
@@ -58,20 +87,8 @@ void judge_steps(const Report& report, std::vector<Finding>& out) {
     const std::string what =
         fmt::format("{} {}", doing(record.step), record.state == State::failed ? "failed" : "was not done");
     const std::string id = record.state == State::failed ? check_of(record.why, report) : "";
-    if (!id.empty() && !is_known(report.all, id) && !is_known(out, id)) {
-      const bool filtered = id == silent_check;
-      verdicts_of(id, "", out)
-          .critical(to_string(record.step),
-                    filtered ? "TCP and datagrams reach the other end of each rail, and RDMA does not" : what,
-                    {{to_string(record.step), record.why, ""}},
-                    filtered ? "Packets of RoCE v2 go to UDP port 4791: a firewall, an access list of a switch or "
-                               "another RDMA address than the IP address keeps them out."
-                             : std::string(checks::find_check(id)->title) + ".",
-                    filtered ? std::vector<std::string>{"# on both nodes: what filters", "sudo nft list ruleset",
-                                                        "sudo iptables -S", "# and let RoCE in:",
-                                                        "sudo iptables -I INPUT -p udp --dport 4791 -j ACCEPT"}
-                             : std::vector<std::string>{"roce-probe explain " + id});
-    }
+    const bool known = id != loss_check && (is_known(report.all, id) || is_known(out, id));
+    if (!id.empty() && !known) blame(id, record, what, out);
     verdicts_of(step_check, "", out)
         .unknown(to_string(record.step),
                  id.empty() ? fmt::format("{}: {}", what, record.why) : fmt::format("{}: see {}", what, id),

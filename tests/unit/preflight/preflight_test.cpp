@@ -185,6 +185,7 @@ TEST(Verdict, AFailedStepIsToldByTheCheckThatItsSentenceNames) {
 
 TEST(Verdict, RdmaThatIsSilentWhereIpCrossesIsFiltered) {
   Report report = healthy();
+  report.rails.reset();
   report.crossings.resize(2);
   for (Crossing& crossing : report.crossings) crossing.small_arrived = crossing.full_arrived = true;
   report.steps[3].state = State::failed;
@@ -192,6 +193,20 @@ TEST(Verdict, RdmaThatIsSilentWhereIpCrossesIsFiltered) {
   EXPECT_EQ(ids_of(concluded(report).findings).front(), "ROCE-PAIR-003");
   report.crossings[1].tcp = "connect: no answer";
   EXPECT_EQ(ids_of(concluded(report).findings).front(), "ROCE-CTR-001");
+}
+
+TEST(Verdict, RdmaThatCrossesInOneStepAndGivesUpInAnotherLosesPackets) {
+  Report report = healthy();
+  report.crossings.resize(2);
+  for (Crossing& crossing : report.crossings) crossing.small_arrived = crossing.full_arrived = true;
+  // A loss that was counted before is no reason to take what ends a connection for a warning.
+  report.all.push_back(finding("ROCE-PERF-003", Severity::warning));
+  report.steps[4].state = State::failed;
+  report.steps[4].why = "retry counter exceeded (IBV_WC_RETRY_EXC_ERR); roce-probe explain ROCE-CTR-001";
+  report = concluded(std::move(report));
+  EXPECT_EQ(report.verdict, Verdict::not_ready);
+  EXPECT_THAT(ids_of(report.findings), ElementsAre("ROCE-PERF-003", "ROCE-PERF-003", "ROCE-PERF-016"));
+  EXPECT_EQ(report.findings.front().finding.severity, Severity::critical);
 }
 
 TEST(Verdict, WhatMadeAStepFailStandsBeforeWhatTheStepSays) {
