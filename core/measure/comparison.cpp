@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
+#include <utility>
 
 #include "core/measure/distribution.h"
 #include "core/measure/signed_rank.h"
@@ -26,14 +28,29 @@ std::vector<double> log_ratios(std::span<const double> a, std::span<const double
   return logs;
 }
 
-}  // namespace
-
-Ratio ratio_of_pairs(std::span<const double> a, std::span<const double> b, double confidence) {
+/// Nothing is known yet of so many pairs.
+Ratio open_ratio(std::size_t pairs, double confidence) {
   Ratio result;
   result.confidence = confidence;
   result.low = 0;
   result.high = std::numeric_limits<double>::infinity();
-  result.pairs = std::min(a.size(), b.size());
+  result.pairs = pairs;
+  return result;
+}
+
+/// The median of `logs`, and the interval between its `rank`-th smallest and largest.
+void estimate(std::vector<double> logs, const std::optional<std::size_t>& rank, Ratio& result) {
+  std::sort(logs.begin(), logs.end());
+  result.ratio = std::exp(quantile(logs, 0.5));
+  if (!rank) return;
+  result.low = std::exp(logs[*rank - 1]);
+  result.high = std::exp(logs[logs.size() - *rank]);
+}
+
+}  // namespace
+
+Ratio ratio_of_pairs(std::span<const double> a, std::span<const double> b, double confidence) {
+  Ratio result = open_ratio(std::min(a.size(), b.size()), confidence);
   if (result.pairs == 0) return result;
 
   // Hodges and Lehmann's estimator (the median of all averages of two) and Tukey's interval that belongs to it. On
@@ -44,33 +61,19 @@ Ratio ratio_of_pairs(std::span<const double> a, std::span<const double> b, doubl
   for (std::size_t i = 0; i < logs.size(); ++i) {
     for (std::size_t j = i; j < logs.size(); ++j) walsh.push_back((logs[i] + logs[j]) / 2);
   }
-  std::sort(walsh.begin(), walsh.end());
-  result.ratio = std::exp(quantile(walsh, 0.5));
-  if (const auto rank = walsh_interval_rank(logs.size(), confidence)) {
-    result.low = std::exp(walsh[*rank - 1]);
-    result.high = std::exp(walsh[walsh.size() - *rank]);
-  }
+  estimate(std::move(walsh), walsh_interval_rank(logs.size(), confidence), result);
   return result;
 }
 
 Ratio ratio_of_series(std::span<const double> a, std::span<const double> b, double confidence) {
-  Ratio result;
-  result.confidence = confidence;
-  result.low = 0;
-  result.high = std::numeric_limits<double>::infinity();
-  result.pairs = std::min(a.size(), b.size());
+  Ratio result = open_ratio(std::min(a.size(), b.size()), confidence);
   if (result.pairs == 0) return result;
   std::vector<double> differences;
   differences.reserve(a.size() * b.size());
   for (const double one : a) {
     for (const double other : b) differences.push_back(std::log(other / one));
   }
-  std::sort(differences.begin(), differences.end());
-  result.ratio = std::exp(quantile(differences, 0.5));
-  if (const auto rank = shift_interval_rank(a.size(), b.size(), confidence)) {
-    result.low = std::exp(differences[*rank - 1]);
-    result.high = std::exp(differences[differences.size() - *rank]);
-  }
+  estimate(std::move(differences), shift_interval_rank(a.size(), b.size(), confidence), result);
   return result;
 }
 

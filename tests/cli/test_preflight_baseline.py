@@ -29,21 +29,27 @@ def preflight(*arguments):
                           timeout=120, env=environment, check=False)
 
 
-class Files(unittest.TestCase):
-    """Nothing is measured."""
-
+class WithFolder(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.folder = Path(tempfile.mkdtemp(prefix="roce-preflight-baseline-"))
         cls.addClassCleanup(shutil.rmtree, cls.folder, ignore_errors=True)
         cls.file = cls.folder / "pair.json"
-        shutil.copy(SOURCE / "tests" / "fuzz" / "seeds" / "baseline_fuzzer" / "two-runs.json", cls.file)
-        cls.document = json.loads(cls.file.read_text(encoding="utf-8"))
 
     def path(self, name, text):
         path = self.folder / name
         path.write_text(text, encoding="utf-8")
         return path
+
+
+class Files(WithFolder):
+    """Nothing is measured."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        shutil.copy(SOURCE / "tests" / "fuzz" / "seeds" / "baseline_fuzzer" / "two-runs.json", cls.file)
+        cls.document = json.loads(cls.file.read_text(encoding="utf-8"))
 
     def test_files_that_cannot_be_used_are_a_sentence_before_anything_is_measured(self):
         newer = json.dumps({**self.document, "schema_version": "2.0.0"})
@@ -72,19 +78,12 @@ class Files(unittest.TestCase):
             self.assertEqual(preflight(*arguments).returncode, UNKNOWN, arguments)
 
 
-class Runs(unittest.TestCase):
+class Runs(WithFolder):
     @classmethod
     def setUpClass(cls):
-        cls.folder = Path(tempfile.mkdtemp(prefix="roce-preflight-baseline-"))
-        cls.addClassCleanup(shutil.rmtree, cls.folder, ignore_errors=True)
-        cls.file = cls.folder / "pair.json"
+        super().setUpClass()
         cls.saved = preflight("--local", "--quick", "--save-baseline", cls.file)
         cls.document = json.loads(cls.file.read_text(encoding="utf-8"))
-
-    def path(self, name, text):
-        path = self.folder / name
-        path.write_text(text, encoding="utf-8")
-        return path
 
     def test_what_is_saved_follows_its_schema_and_leaves_nothing_beside_it(self):
         if not validate:

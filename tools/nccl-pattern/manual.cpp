@@ -18,14 +18,11 @@ cli::Manual manual() {
   };
   manual.about = {
       "Measures what tensor, expert and pipeline parallel serving puts between ranks, over RDMA and over sockets in "
-      "one "
-      "run, proves what carried it, and prices the difference in tokens per second.",
+      "one run, proves what carried it, and prices the difference in tokens per second.",
       "A mode such as tp2, pp2, ep2 or dp2ep2 with a model (a name, or a Hugging Face config.json) gives the "
-      "operations "
-      "of a serving step with their counts and sizes; a pattern such as allreduce gives one collective over --sizes. "
-      "NCCL is loaded at run time, the library that serving would load; where a rank has no GPU or no libnccl, the "
-      "same "
-      "operations run on host memory over queue pairs and TCP.",
+      "operations of a serving step with their counts and sizes; a pattern such as allreduce gives one collective "
+      "over --sizes. NCCL is loaded at run time, the library that serving would load; where a rank has no GPU or no "
+      "libnccl, the same operations run on host memory over queue pairs and TCP.",
       "Each result is verified. NCCL's log and the counters of all devices prove which transport carried it.",
   };
   manual.exit_codes = {{"0", "measured"},

@@ -17,9 +17,8 @@ cli::Manual manual() {
   };
   manual.about = {
       "Measures latency and bandwidth between two nodes over RDMA (RC) and over TCP with one loop, side by side: "
-      "ratio, "
-      "fraction of the physical bound, and counters that prove what carried the bytes. More than two ranks: every "
-      "pair.",
+      "ratio, fraction of the physical bound, and counters that prove what carried the bytes. More than two ranks: "
+      "every pair.",
       "Blocks of the transports alternate within one run, so that what disturbs the machine disturbs all of them, and "
       "a ratio stands with the interval that holds the true one with 99 % confidence. A percentile is shown only "
       "where at least ten samples lie beyond it. The default run takes less than 20 seconds.",

@@ -19,14 +19,11 @@ cli::Manual manual() {
       "May serving start? Reads all nodes, compares them, reaches the other end of each rail, measures rails and "
       "collectives, proves what carried them, and gives one verdict.",
       "The steps are probe (as roce-probe), compare (versions, MTU, rates, GIDs, subnets, settings, limits and clocks "
-      "of "
-      "the nodes against each other), reach (route, TCP, and packets of full size on each rail in both directions), "
-      "rails "
-      "(as roce-pingpong) and collectives (as nccl-pattern). A step that fails becomes a finding, and the steps that "
-      "still can run follow.",
+      "of the nodes against each other), reach (route, TCP, and packets of full size on each rail in both "
+      "directions), rails (as roce-pingpong) and collectives (as nccl-pattern). A step that fails becomes a finding, "
+      "and the steps that still can run follow.",
       "What could not be checked is never READY. The run keeps its budget whatever happens, and a peer that is lost "
-      "ends "
-      "it with exit code 3.",
+      "ends it with exit code 3.",
   };
   manual.exit_codes = {{"0", "ready"},
                        {"1", "degraded"},

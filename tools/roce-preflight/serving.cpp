@@ -1,7 +1,9 @@
 #include "tools/roce-preflight/serving.h"
 
 #include <fmt/format.h>
-#include <sys/stat.h>
+
+#include <filesystem>
+#include <system_error>
 
 #include "probes/facts/kernel/container_runtime.h"
 
@@ -16,13 +18,6 @@ const T& item_of(const std::vector<T>& items, const char* option, std::size_t no
   throw InputError(
       fmt::format("{} names {}, and there {} {} node{}: one for all, or one for each in the order of ranks", option,
                   items.size(), nodes == 1 ? "is" : "are", nodes, nodes == 1 ? "" : "s"));
-}
-
-bool same_file(const std::string& a, const std::string& b) {
-  struct stat of_a {};
-  struct stat of_b {};
-  return ::stat(a.c_str(), &of_a) == 0 && ::stat(b.c_str(), &of_b) == 0 && of_a.st_dev == of_b.st_dev &&
-         of_a.st_ino == of_b.st_ino;
 }
 
 }  // namespace
@@ -47,7 +42,8 @@ std::string reachable_nccl(const facts::Serving& serving) {
   if (!serving.nccl_libraries || serving.nccl_libraries->empty()) return {};
   const std::string& path = serving.nccl_libraries->front().path;
   const std::string below = fmt::format("/proc/{}/root{}", serving.pid, path);
-  return same_file(path, below) ? path : below;
+  std::error_code unreadable;
+  return std::filesystem::equivalent(path, below, unreadable) ? path : below;
 }
 
 }  // namespace rocekit::preflight
