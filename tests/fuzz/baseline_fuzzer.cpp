@@ -7,8 +7,8 @@
 #include <string_view>
 
 #include "core/error.h"
-#include "tools/roce-preflight/baseline_file.h"
-#include "tools/roce-preflight/baseline_findings.h"
+#include "tools/roce-preflight/judge/baseline_file.h"
+#include "tools/roce-preflight/judge/baseline_findings.h"
 
 namespace {
 

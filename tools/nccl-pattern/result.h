@@ -14,7 +14,7 @@
 #include "core/measure/distribution.h"
 #include "core/measure/warnings.h"
 #include "probes/checks/finding.h"
-#include "tools/nccl-pattern/plan.h"
+#include "tools/nccl-pattern/plan/plan.h"
 #include "tools/roce-pingpong/result.h"
 
 namespace rocekit::pattern {

@@ -12,9 +12,9 @@
 #include "probes/report/probe_report.h"
 #include "tools/nccl-pattern/result.h"
 #include "tools/roce-pingpong/result.h"
-#include "tools/roce-preflight/baseline.h"
-#include "tools/roce-preflight/budget.h"
-#include "tools/roce-preflight/reach.h"
+#include "tools/roce-preflight/judge/baseline.h"
+#include "tools/roce-preflight/run/budget.h"
+#include "tools/roce-preflight/run/reach.h"
 
 namespace rocekit::preflight {
 

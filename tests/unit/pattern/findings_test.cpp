@@ -6,7 +6,7 @@
 #include <limits>
 
 #include "tests/unit/pattern/sample_report.h"
-#include "tools/nccl-pattern/findings.h"
+#include "tools/nccl-pattern/judge/findings.h"
 
 namespace rocekit::pattern {
 namespace {

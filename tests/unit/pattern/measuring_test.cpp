@@ -3,11 +3,11 @@
 #include <gtest/gtest.h>
 
 #include "core/error.h"
-#include "tools/nccl-pattern/assemble.h"
-#include "tools/nccl-pattern/cells.h"
-#include "tools/nccl-pattern/crossing.h"
-#include "tools/nccl-pattern/proof.h"
-#include "tools/nccl-pattern/sides.h"
+#include "tools/nccl-pattern/judge/crossing.h"
+#include "tools/nccl-pattern/judge/proof.h"
+#include "tools/nccl-pattern/plan/cells.h"
+#include "tools/nccl-pattern/plan/sides.h"
+#include "tools/nccl-pattern/run/assemble.h"
 
 namespace rocekit::pattern {
 namespace {

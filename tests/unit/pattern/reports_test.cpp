@@ -14,10 +14,10 @@
 #include "collectives/predict/latency_file.h"
 #include "core/text/utf8.h"
 #include "tests/unit/pattern/sample_report.h"
-#include "tools/nccl-pattern/csv_report.h"
-#include "tools/nccl-pattern/findings.h"
-#include "tools/nccl-pattern/json_report.h"
-#include "tools/nccl-pattern/text_report.h"
+#include "tools/nccl-pattern/judge/findings.h"
+#include "tools/nccl-pattern/report/csv_report.h"
+#include "tools/nccl-pattern/report/json_report.h"
+#include "tools/nccl-pattern/report/text_report.h"
 
 namespace rocekit::pattern {
 namespace {

@@ -1,5 +1,5 @@
 // What the figures of a run are taken for.
-#include "tools/roce-pingpong/findings.h"
+#include "tools/roce-pingpong/judge/findings.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -10,7 +10,7 @@
 
 #include "probes/checks/check.h"
 #include "tests/unit/pingpong/sample_report.h"
-#include "tools/roce-pingpong/judging.h"
+#include "tools/roce-pingpong/judge/judging.h"
 
 namespace rocekit::pingpong {
 namespace {

@@ -1,5 +1,5 @@
 // Which devices of two nodes are paired.
-#include "tools/roce-pingpong/paths.h"
+#include "tools/roce-pingpong/nodes/paths.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

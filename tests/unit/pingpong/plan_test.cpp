@@ -1,5 +1,5 @@
 // Rounds, cells, their time, and what ranks tell each other.
-#include "tools/roce-pingpong/plan.h"
+#include "tools/roce-pingpong/run/plan.h"
 #include "core/wire/wire.h"
 
 #include <gmock/gmock.h>
@@ -8,8 +8,8 @@
 #include <set>
 
 #include "core/error.h"
-#include "tools/roce-pingpong/fields.h"
-#include "tools/roce-pingpong/rounds.h"
+#include "tools/roce-pingpong/run/fields.h"
+#include "tools/roce-pingpong/run/rounds.h"
 
 namespace rocekit::pingpong {
 namespace {

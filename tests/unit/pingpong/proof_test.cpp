@@ -1,5 +1,5 @@
 // What counters prove, and how they are read.
-#include "tools/roce-pingpong/proof.h"
+#include "tools/roce-pingpong/nodes/proof.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -8,8 +8,8 @@
 #include <filesystem>
 #include <fstream>
 
-#include "tools/roce-pingpong/assemble.h"
-#include "tools/roce-pingpong/counters.h"
+#include "tools/roce-pingpong/nodes/counters.h"
+#include "tools/roce-pingpong/run/assemble.h"
 
 namespace rocekit::pingpong {
 namespace {

@@ -10,12 +10,12 @@
 
 #include "core/text/utf8.h"
 #include "tests/unit/pingpong/sample_report.h"
-#include "tools/roce-pingpong/csv_report.h"
-#include "tools/roce-pingpong/findings.h"
-#include "tools/roce-pingpong/histogram_file.h"
-#include "tools/roce-pingpong/json_report.h"
+#include "tools/roce-pingpong/judge/findings.h"
 #include "tools/roce-pingpong/labels.h"
-#include "tools/roce-pingpong/text_report.h"
+#include "tools/roce-pingpong/report/csv_report.h"
+#include "tools/roce-pingpong/report/histogram_file.h"
+#include "tools/roce-pingpong/report/json_report.h"
+#include "tools/roce-pingpong/report/text_report.h"
 
 namespace rocekit::pingpong {
 namespace {

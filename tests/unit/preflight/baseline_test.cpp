@@ -3,9 +3,9 @@
 #include <gtest/gtest.h>
 
 #include "core/error.h"
-#include "tools/roce-preflight/baseline_file.h"
-#include "tools/roce-preflight/baseline_findings.h"
-#include "tools/roce-preflight/findings.h"
+#include "tools/roce-preflight/judge/baseline_file.h"
+#include "tools/roce-preflight/judge/baseline_findings.h"
+#include "tools/roce-preflight/judge/findings.h"
 
 namespace rocekit::preflight {
 namespace {

@@ -4,11 +4,11 @@
 
 #include <set>
 
-#include "tools/roce-preflight/budget.h"
-#include "tools/roce-preflight/findings.h"
-#include "tools/roce-preflight/json_report.h"
-#include "tools/roce-preflight/metrics.h"
-#include "tools/roce-preflight/text_report.h"
+#include "tools/roce-preflight/judge/findings.h"
+#include "tools/roce-preflight/report/json_report.h"
+#include "tools/roce-preflight/report/metrics.h"
+#include "tools/roce-preflight/report/text_report.h"
+#include "tools/roce-preflight/run/budget.h"
 
 namespace rocekit::preflight {
 namespace {

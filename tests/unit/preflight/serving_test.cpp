@@ -1,4 +1,4 @@
-#include "tools/roce-preflight/serving.h"
+#include "tools/roce-preflight/run/serving.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -6,7 +6,7 @@
 #include <filesystem>
 
 #include "core/dynlib/nccl_search.h"
-#include "tools/nccl-pattern/gpus.h"
+#include "tools/nccl-pattern/plan/gpus.h"
 
 namespace rocekit::preflight {
 namespace {
