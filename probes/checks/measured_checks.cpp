@@ -36,11 +36,12 @@ constexpr Check checks[] = {
      "again.",
      "Counters that grew between the start and the end of each series. Adapters: warning from 1 timeout "
      "(local_ack_timeout_err, roce_adp_retrans_to, req_transport_retries_exceeded) or 10 other events on. Soft-RoCE, "
-     "whose packets pass the kernel's queues and whose timers take a busy node for losses: from 100 events on when "
-     "they are more than 1 in 100 packets, and from 10 gaps in the sequence on (out_of_seq_request, rcvd_seq_err) "
-     "when they are more than 2 in 1000. UD datagrams that had to be sent again: from 10 on, over Soft-RoCE when they "
-     "are more than 1 in 100. roce-preflight: critical when a connection gives up (retry counter exceeded) in one step "
-     "while RDMA crosses in another.",
+     "whose packets pass the kernel's queues: from 10 gaps in the sequence on (out_of_seq_request, rcvd_seq_err) when "
+     "they are more than 2 in 1000 packets, and from 100 other events on when they are more than 1 in 100; what its "
+     "timers send again for a busy node, though it had arrived (duplicate_request, completer_retry_err), is no loss. "
+     "UD datagrams that had to be sent again: from 10 on, over Soft-RoCE when they are more than 1 in 100. "
+     "roce-preflight: critical when a connection gives up (retry counter exceeded) in one step while RDMA crosses in "
+     "another.",
      "Watch the counters while traffic runs:\n"
      "  grep -H . /sys/class/infiniband/rocep1s0f0/ports/1/hw_counters/*\n"
      "Direct cable: reseat or replace it, same MTU on both ends. Switch: same MTU on every port, PFC or ECN for the "
@@ -178,7 +179,8 @@ constexpr Check checks[] = {
      "measured is short of it.",
      "Critical when --require, --min-fraction or --max-latency-us is not met by a rail that was measured. Where too "
      "few messages crossed in the time to know their median, the fastest of them must be above --max-latency-us for "
-     "that, else it is unknown. What could not be measured is ROCE-PERF-016.",
+     "that, else it is unknown; so is --min-fraction on a rail without a bound (Soft-RoCE). What could not be measured "
+     "is ROCE-PERF-016.",
      "Other findings of the same run often tell why. The wire in more detail, on both nodes:\n"
      "  roce-pingpong -v\n"
      "A limit that this hardware cannot reach has to be lowered.",

@@ -19,13 +19,20 @@ using checks::Finding;
 
 /// Events on an adapter that is alone on its wire; one that was idle counts none at all.
 constexpr std::uint64_t fewest_events = 10;
-/// Soft-RoCE's packets pass the kernel's queues, which drop some whenever the processor is busy, and its timers take a
-/// node that is slow (emulated, overloaded) for losses.
+/// Soft-RoCE's packets pass the kernel's queues, which drop some whenever the processor is busy.
 constexpr std::uint64_t fewest_soft_events = 100;
 constexpr double soft_rate = 1e-2;
+/// Its timers take a node that is slow (emulated, overloaded) for losses, and send all that is on the way again, some
+/// hundred packets at once. These had arrived the first time.
+constexpr std::array of_timers{std::string_view("duplicate_request"), std::string_view("completer_retry_err")};
 /// What a slow node does not do is to leave packets out: gaps in the sequence are losses.
 constexpr std::array gaps{std::string_view("out_of_seq_request"), std::string_view("rcvd_seq_err")};
 constexpr double soft_gap_rate = 2e-3;
+
+template <std::size_t count>
+bool is_one_of(const std::array<std::string_view, count>& names, std::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
 
 struct Kind {
   std::string_view counter;
@@ -80,7 +87,8 @@ struct Grown {
   std::map<std::string, std::uint64_t> troubles;
   std::uint64_t timeouts = 0;
   std::uint64_t events = 0;
-  std::uint64_t gaps = 0;  ///< of the events
+  std::uint64_t of_timers = 0;  ///< of the events
+  std::uint64_t gaps = 0;       ///< of the events
   std::uint64_t packets = 0;
 };
 
@@ -89,7 +97,8 @@ bool is_faulty(const Grown& grown, bool soft) {
   const auto beyond = [&](std::uint64_t events, std::uint64_t fewest, double rate) {
     return events >= fewest && static_cast<double>(events) > rate * static_cast<double>(grown.packets);
   };
-  return beyond(grown.events, fewest_soft_events, soft_rate) || beyond(grown.gaps, fewest_events, soft_gap_rate);
+  return beyond(grown.events - grown.of_timers, fewest_soft_events, soft_rate) ||
+         beyond(grown.gaps, fewest_events, soft_gap_rate);
 }
 
 }  // namespace
@@ -107,7 +116,8 @@ void judge_losses(const Report& report, std::vector<Finding>& out) {
       if (delta.delta == 0 || trouble == Trouble::congestion) continue;
       grown.troubles[delta.counter] += delta.delta;
       grown.events += delta.delta;
-      if (std::find(gaps.begin(), gaps.end(), delta.counter) != gaps.end()) grown.gaps += delta.delta;
+      if (is_one_of(of_timers, delta.counter)) grown.of_timers += delta.delta;
+      if (is_one_of(gaps, delta.counter)) grown.gaps += delta.delta;
       if (trouble == Trouble::timeout) grown.timeouts += delta.delta;
     }
   }
