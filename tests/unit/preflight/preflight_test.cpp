@@ -241,6 +241,18 @@ TEST(Verdict, ALatencyOfTooFewMessagesIsNoPass) {
   EXPECT_THAT(report.findings.front().finding.title, HasSubstr("at least 14.0 us"));
 }
 
+TEST(Verdict, AFractionOfABoundThatNobodyKnowsIsNoPass) {
+  Report report = healthy();
+  report.settings.min_fraction = 0.7;
+  pingpong::Result& bandwidth = report.rails->results.back();
+  bandwidth.bound_gbit_s.reset();
+  bandwidth.fraction_of_bound.reset();
+  report = concluded(std::move(report));
+  EXPECT_EQ(report.verdict, Verdict::unknown);
+  ASSERT_THAT(ids_of(report.findings), ElementsAre("ROCE-PERF-015"));
+  EXPECT_THAT(report.findings.front().finding.title, HasSubstr("rocep1s0f0: whether it carries --min-fraction 0.7"));
+}
+
 TEST(Verdict, RequirementsThatAreNotMetAreCritical) {
   const auto verdict_with = [](auto&& demand) {
     Report report = healthy();

@@ -79,6 +79,35 @@ void blame(const std::string& id, const StepRecord& record, const std::string& w
       .critical(to_string(record.step), title, {{to_string(record.step), record.why, ""}}, cause, remedy);
 }
 
+void tell_short(const std::string& subject, const std::string& title, std::vector<Evidence> evidence,
+                std::vector<Finding>& out) {
+  verdicts_of(limit_check, "", out)
+      .critical(subject, title, std::move(evidence),
+                "The command line demands it, and what was measured is short of it.",
+                {"roce-probe", "roce-pingpong -v"});
+}
+
+/// --min-fraction, of a bandwidth.
+void judge_fraction(const Figure& figure, double least, std::vector<Finding>& out) {
+  if (figure.fraction_of_bound) {
+    if (*figure.fraction_of_bound >= least) return;
+    tell_short(figure.rail,
+               fmt::format("{}: {} of the bound, and --min-fraction is {:g}", figure.rail,
+                           pingpong::percent(*figure.fraction_of_bound), least),
+               {{"bandwidth", pingpong::gigabits(figure.rdma.value_or(0)) + " Gb/s", "RC"},
+                {"bound", pingpong::gigabits(figure.bound_gbit_s.value_or(0)) + " Gb/s", ""}},
+               out);
+    return;
+  }
+  const std::string why = figure.bound_gbit_s ? "its bandwidth over RDMA was not measured"
+                                              : "no bound is known of it: Soft-RoCE and TCP have none, and of an "
+                                                "adapter the rate of the link or of PCIe was not read";
+  verdicts_of(limit_check, "", out)
+      .unknown(figure.rail,
+               fmt::format("{}: whether it carries --min-fraction {:g} of its bound is not known", figure.rail, least),
+               {facts::Why::not_read, why}, {"roce-probe", "or without --min-fraction"});
+}
+
 }  // namespace
 
 void judge_steps(const Report& report, std::vector<Finding>& out) {
@@ -99,10 +128,7 @@ void judge_steps(const Report& report, std::vector<Finding>& out) {
 void judge_requirements(const Report& report, std::vector<Finding>& out) {
   const Settings& settings = report.settings;
   const auto fail = [&](const std::string& subject, const std::string& title, std::vector<Evidence> evidence) {
-    verdicts_of(limit_check, "", out)
-        .critical(subject, title, std::move(evidence),
-                  "The command line demands it, and what was measured is short of it.",
-                  {"roce-probe", "roce-pingpong -v"});
+    tell_short(subject, title, std::move(evidence), out);
   };
   std::set<std::string> rails;
   for (const Figure& figure : report.figures) {
@@ -127,14 +153,8 @@ void judge_requirements(const Report& report, std::vector<Finding>& out) {
                      {"roce-preflight --full"});
       }
     }
-    if (settings.min_fraction && figure.kind == Figure::Kind::bandwidth && figure.fraction_of_bound &&
-        *figure.fraction_of_bound < *settings.min_fraction) {
-      fail(figure.rail,
-           fmt::format("{}: {} of the bound, and --min-fraction is {:g}", figure.rail,
-                       pingpong::percent(*figure.fraction_of_bound), *settings.min_fraction),
-           {{"bandwidth", pingpong::gigabits(figure.rdma.value_or(0)) + " Gb/s", "RC"},
-            {"bound", pingpong::gigabits(figure.bound_gbit_s.value_or(0)) + " Gb/s", ""}});
-    }
+    if (settings.min_fraction && figure.kind == Figure::Kind::bandwidth)
+      judge_fraction(figure, *settings.min_fraction, out);
   }
   // Steps that did not run say so themselves: a requirement that nobody looked at is unknown, not broken.
   if (!report.rails) return;
