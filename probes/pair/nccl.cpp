@@ -4,10 +4,12 @@
 #include <array>
 #include <map>
 #include <set>
+#include <utility>
 
 #include "probes/checks/nccl_net_checks.h"
 #include "probes/checks/settings.h"
 #include "probes/derived/nccl_choice.h"
+#include "probes/derived/serving_view.h"
 #include "probes/facts/variables.h"
 #include "probes/pair/agreement.h"
 #include "probes/pair/parts.h"
@@ -68,9 +70,15 @@ bool some_pair_has_no_rail(const Nodes& nodes, const Fabric& fabric) {
 
 // ---- ROCE-PAIR-012 --------------------------------------------------------------------------------------------------
 
+/// As the process that is compared sees the node: its interfaces, where it has a network namespace of its own.
+facts::NodeFacts seen_by_process(const NodeOfPair& node) {
+  return node.node.serving ? derived::as_seen_by_serving(node.node) : node.node;
+}
+
 struct SocketEnd {
   const NodeOfPair* node = nullptr;
-  const facts::Netdev* netdev = nullptr;
+  facts::NodeFacts seen;
+  const facts::Netdev* netdev = nullptr;  ///< of `seen`
   std::optional<facts::Address> address;
   Value value;
 };
@@ -78,6 +86,7 @@ struct SocketEnd {
 SocketEnd socket_end_of(const NodeOfPair& node) {
   SocketEnd end;
   end.node = &node;
+  end.seen = seen_by_process(node);
   end.value = {&node, node.name, std::nullopt, {}, "", ""};
   if (const facts::Setting* setting = setting_of(node, "NCCL_SOCKET_IFNAME")) {
     end.value.more = fmt::format("NCCL_SOCKET_IFNAME={}", setting->value);
@@ -88,7 +97,7 @@ SocketEnd socket_end_of(const NodeOfPair& node) {
   }
   const std::string& name = node.nccl.socket_ifnames.front();
   end.value.source = fmt::format("ip -4 address show dev {}", name);
-  end.netdev = node.node.find_netdev(name);
+  end.netdev = std::as_const(end.seen).find_netdev(name);
   if (end.netdev == nullptr) {
     end.value.missing = {Why::not_read, name + " was not read"};
     return end;
@@ -197,10 +206,11 @@ void compare_nccl_devices(const Nodes& nodes, const Fabric& fabric, Findings& ou
 
 void compare_bootstrap(const Nodes& nodes, Findings& out) {
   std::vector<SocketEnd> ends;
+  ends.reserve(nodes.size());
   for (const NodeOfPair& node : nodes) ends.push_back(socket_end_of(node));
   const auto reach = [](const SocketEnd& a, const SocketEnd& b) {
-    return a.address && b.address && leaves_by(a.node->node, *a.netdev, *b.address) &&
-           leaves_by(b.node->node, *b.netdev, *a.address);
+    return a.address && b.address && leaves_by(a.seen, *a.netdev, *b.address) &&
+           leaves_by(b.seen, *b.netdev, *a.address);
   };
   bool all_reach = true;
   for (std::size_t b = 1; b < ends.size(); ++b) {
@@ -225,7 +235,7 @@ void compare_bootstrap(const Nodes& nodes, Findings& out) {
       "Ranks meet at the address of the first interface. These lie in different networks, so the start hangs, is "
       "refused, or goes over the LAN.";
   question.remedy = [](const Value& value, const std::string& wanted) {
-    for (const facts::Netdev& netdev : value.node->node.netdevs) {
+    for (const facts::Netdev& netdev : seen_by_process(*value.node).netdevs) {
       for (const facts::Address& address : checks::ipv4_addresses(netdev)) {
         const auto subnet = checks::subnet_of(address);
         if (!subnet || subnet->text() != wanted) continue;

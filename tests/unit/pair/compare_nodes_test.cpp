@@ -9,6 +9,7 @@
 #include <set>
 
 #include "probes/derived/rails.h"
+#include "probes/derived/serving_view.h"
 #include "tests/unit/checks/faults.h"
 
 namespace rocekit::pair {
@@ -39,7 +40,8 @@ struct Cluster {
     std::vector<NodeOfPair> ends;
     for (const NodeFacts& node : nodes) {
       rails.push_back(derived::find_rails(node));
-      choices.push_back(derived::predict_nccl(node));
+      choices.push_back(node.serving ? derived::predict_serving_nccl(derived::as_seen_by_serving(node))
+                                     : derived::predict_nccl(node));
     }
     for (std::size_t i = 0; i < nodes.size(); ++i) {
       ends.push_back({static_cast<int>(i), "rank " + std::to_string(i) + " (spark-" + std::to_string(i + 1) + ")",
@@ -410,18 +412,25 @@ TEST(CompareNodes, WhatANodeDoesNotTellIsUnknownAndNeverOk) {
   EXPECT_THAT(ids(cluster.compare(), Severity::unknown), ElementsAre("008", "018"));
 }
 
-TEST(CompareNodes, TheServingProcessStandsForItsNode) {
+/// Two nodes, a container with a process that serves on each.
+Cluster serving_sparks() {
   Cluster cluster = sparks(2);
   for (NodeFacts& node : cluster.nodes) {
     facts::Serving serving;
     serving.pid = 4711;
     serving.process = node.process;
     serving.environment = true;
+    serving.same_network = true;
     serving.container = std::string("podman");
     serving.nccl_libraries = std::vector<facts::Library>{{"/opt/nccl/libnccl.so.2", std::string("2.27.7")}};
     serving.libibverbs = node.host.libibverbs;
     node.serving = serving;
   }
+  return cluster;
+}
+
+TEST(CompareNodes, TheServingProcessStandsForItsNode) {
+  Cluster cluster = serving_sparks();
   EXPECT_THAT(faults_of(cluster.compare()), IsEmpty()) << all_text(cluster.compare());
   cluster.nodes[1].serving->nccl_libraries.value()[0].version = std::string("2.26.2");
   cluster.nodes[1].serving->process.memlock = facts::Memlock{64U << 10U, 64U << 10U};
@@ -429,6 +438,25 @@ TEST(CompareNodes, TheServingProcessStandsForItsNode) {
   EXPECT_THAT(ids(cluster.compare(), Severity::warning), ElementsAre("017"));
   cluster.nodes[1].serving->environment = Missing{Why::permission, "/proc/4711/environ: Permission denied"};
   EXPECT_THAT(ids(cluster.compare(), Severity::unknown), ElementsAre("010", "013"));
+}
+
+TEST(CompareNodes, TheBootstrapIsThatOfTheServingProcessesNetworkNamespace) {
+  Cluster cluster = serving_sparks();
+  for (NodeFacts& node : cluster.nodes) {
+    facts::Netdev bridged = sample::netdev(node, "enP7s7");
+    bridged.name = "eth0";
+    bridged.addresses.value().front().ip = "10.88.0.2";
+    node.serving->same_network = false;
+    node.serving->netdevs = std::vector<facts::Netdev>{bridged};
+    sample::set_env(node, "NCCL_SOCKET_IFNAME", "eth0");
+    node.serving->process.settings = node.process.settings;
+  }
+  // The nodes' own interfaces have addresses that differ, the containers' have not.
+  EXPECT_THAT(all_text(cluster.compare()), HasSubstr("all have the address 10.88.0.2"));
+  cluster.nodes[1].serving->netdevs.value().front().addresses.value().front().ip = "10.88.0.3";
+  EXPECT_GT(passed(cluster.compare(), "012"), 0) << all_text(cluster.compare());
+  cluster.nodes[1].serving->netdevs = Missing{Why::permission, "/proc/4711/net: Permission denied"};
+  EXPECT_EQ(ids(cluster.compare(), Severity::unknown).count("012"), 1U) << all_text(cluster.compare());
 }
 
 }  // namespace
