@@ -4,7 +4,6 @@ One lab of two nodes serves all tests. Skips where QEMU is missing."""
 
 from __future__ import annotations
 
-import re
 import subprocess
 import time
 import unittest
@@ -18,11 +17,6 @@ setUpModule, tearDownModule, node = LAB.set_up, LAB.tear_down, LAB.node
 
 def preflight(*options: str, timeout: int = 100) -> subprocess.CompletedProcess:
     return LAB.mpi("roce-preflight", "--quiet", *options, timeout=timeout)
-
-
-def first_finding(report: str) -> str:
-    found = re.search(r"^(?:CRITICAL|WARNING|UNKNOWN) +(ROCE-[A-Z]+-[0-9]+)", report, re.MULTILINE)
-    return found.group(1) if found else ""
 
 
 class Nodes(unittest.TestCase):
@@ -41,7 +35,7 @@ class Nodes(unittest.TestCase):
         finally:
             node(2, "ip link set dev enp1s0f0np0 mtu 9000")
         self.assertIn(done.returncode, (DEGRADED, NOT_READY), done.stdout + done.stderr)
-        self.assertEqual(first_finding(done.stdout), "ROCE-MTU-001", done.stdout)
+        self.assertEqual(labtest.first_finding(done.stdout), "ROCE-MTU-001", done.stdout)
         self.assertIn("ROCE-PAIR-002", done.stdout)
 
     def test_a_filter_for_roce_alone_is_told_and_the_run_goes_on(self) -> None:
@@ -52,7 +46,7 @@ class Nodes(unittest.TestCase):
         finally:
             node(2, "nft delete table inet t")
         self.assertEqual(done.returncode, NOT_READY, done.stdout + done.stderr)
-        self.assertEqual(first_finding(done.stdout), "ROCE-PAIR-003", done.stdout)
+        self.assertEqual(labtest.first_finding(done.stdout), "ROCE-PAIR-003", done.stdout)
         self.assertIn("reach done, rails FAILED, collectives", done.stdout)
 
     def test_one_direction_that_is_limited_is_named_and_kept_out_of_the_baseline(self) -> None:
@@ -69,7 +63,7 @@ class Nodes(unittest.TestCase):
         finally:
             node(2, "tc qdisc del dev enp1s0f0np0 root")
         self.assertEqual(slow.returncode, DEGRADED, slow.stdout + slow.stderr)
-        self.assertEqual(first_finding(slow.stdout), "ROCE-PAIR-022", slow.stdout)
+        self.assertEqual(labtest.first_finding(slow.stdout), "ROCE-PAIR-022", slow.stdout)
         self.assertRegex(slow.stdout, r"rocep1s0f0 carries 0\.\d\d from node2 to node1 of what it carries")
         self.assertIn("cannot be pinned on one of them", " ".join(slow.stdout.split()))
         self.assertIn("ROCE-PERF-018", slow.stdout)
@@ -128,7 +122,7 @@ class Containers(unittest.TestCase):
         finally:
             self.start(2)
         self.assertEqual(done.returncode, NOT_READY, done.stdout + done.stderr)
-        self.assertEqual(first_finding(done.stdout), "ROCE-ACC-003", done.stdout)
+        self.assertEqual(labtest.first_finding(done.stdout), "ROCE-ACC-003", done.stdout)
         self.assertIn("ROCE-PAIR-017", done.stdout)
 
     def test_a_setting_of_one_container_that_switches_rdma_off_is_told(self) -> None:
