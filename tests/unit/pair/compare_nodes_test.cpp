@@ -437,7 +437,7 @@ TEST(CompareNodes, TheServingProcessStandsForItsNode) {
   EXPECT_THAT(ids(cluster.compare(), Severity::critical), ElementsAre("005"));
   EXPECT_THAT(ids(cluster.compare(), Severity::warning), ElementsAre("017"));
   cluster.nodes[1].serving->environment = Missing{Why::permission, "/proc/4711/environ: Permission denied"};
-  EXPECT_THAT(ids(cluster.compare(), Severity::unknown), ElementsAre("010", "013"));
+  EXPECT_THAT(ids(cluster.compare(), Severity::unknown), ElementsAre("010", "012", "013"));
 }
 
 TEST(CompareNodes, TheBootstrapIsThatOfTheServingProcessesNetworkNamespace) {
