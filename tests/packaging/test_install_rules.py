@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
-"""The install rules of each package give the files of its manifest."""
+"""The install rules of each package give the files of its manifest.
 
-import os
+    test_install_rules.py [BUILD_DIRECTORY]
+"""
+
 import subprocess
 import sys
 import tempfile
@@ -10,7 +12,8 @@ from pathlib import Path
 
 import manifest
 
-BUILD = Path(os.environ.get("ROCEKIT_BUILD_DIR", manifest.SOURCE / "build"))
+# Not that of ROCEKIT_BUILD_DIR, which in a build for another architecture has what starts the programs.
+BUILD = Path(sys.argv.pop() if len(sys.argv) > 1 else manifest.SOURCE / "build")
 COMPONENTS = {"rocekit": "tools", "rocekit-gpu": "gpu", "rocekit-mpi": "mpi"}
 
 

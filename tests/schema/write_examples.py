@@ -4,7 +4,7 @@
     tests/schema/write_examples.py [--build DIR] [--only NAME,...]     as root: the host's name becomes node1
 
 probe and diff come from saved machines (tests/fixtures); pingpong, pattern and preflight are measured on this machine alone,
-over TCP. A document of `roce-probe watch` needs an RDMA port: it is taken in the lab.
+over TCP. watch needs an RDMA port and baseline two nodes: those are of the lab.
 """
 
 from __future__ import annotations
@@ -28,13 +28,15 @@ RUNS = {
     "preflight": ["roce-preflight", "--local", "--budget", "5s", "--json"],
     "watch": ["lab/roce-lab", "run", "--node", "1", "--", "sh", "-c",
               "ping -c 20 -i 0.1 192.168.100.12 >/dev/null & roce-probe watch --count 2 --interval 500ms --json"],
+    "baseline": ["lab/roce-lab", "run", "--mpi", "--", "sh", "-c",
+                 "roce-preflight --quick --save-baseline /tmp/baseline.json >&2; cat /tmp/baseline.json 2>/dev/null || true"],
 }
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--build", type=Path, default=SOURCE / "build")
-    parser.add_argument("--only", default="probe,diff,pingpong,pattern,preflight")
+    parser.add_argument("--only", default=",".join(RUNS))
     options = parser.parse_args()
     EXAMPLES.mkdir(exist_ok=True)
     for name in options.only.split(","):

@@ -7,6 +7,7 @@
 
 #include "core/measure/calibration.h"
 #include "core/measure/loop.h"
+#include "tests/unit/emulated.h"
 
 namespace rocekit::measure {
 namespace {
@@ -98,6 +99,9 @@ TEST(Clock, OfAnArmCpuIsItsGenericTimer) {
 #if defined(__aarch64__)
   ASSERT_GT(Clock::stated_hz(), 0u);
   const Clock clock = Clock::calibrated();
+  if (clock.source() != Clock::Source::cycle_counter) {
+    ROCEKIT_SKIP_WHERE_EMULATED("on busy processors its counter does not keep one rate");
+  }
   ASSERT_EQ(clock.source(), Clock::Source::cycle_counter);
   // Emulated counters follow a clock that NTP slews, by 500 ppm at most.
   EXPECT_NEAR(clock.ns_per_tick() * static_cast<double>(Clock::stated_hz()) / 1e9, 1, 600e-6);

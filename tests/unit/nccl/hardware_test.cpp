@@ -98,11 +98,14 @@ TEST(LibrarySearch, FindsTheCLibraryWithoutLoadingAnything) {
   EXPECT_FALSE(dynlib::find_library("", ""));
 }
 
+/// By its own name: what qemu-user opens for /proc/self/exe cannot be copied.
+fs::path this_program() { return fs::read_symlink("/proc/self/exe"); }
+
 TEST(LibrarySearch, TakesLdLibraryPathFirstAndOnlyLibrariesOfThisArchitecture) {
   const Directory first;
   const Directory second;
   first.write("libc.so.6", "not a library");
-  fs::copy_file("/proc/self/exe", second.path() / "libc.so.6");
+  fs::copy_file(this_program(), second.path() / "libc.so.6");
   EXPECT_EQ(dynlib::find_library("libc.so.6", first.path().string() + ":" + second.path().string()),
             (second.path() / "libc.so.6").string());
 }
@@ -123,7 +126,7 @@ TEST(LibrarySearch, ReadsTextsOfReadOnlyData) {
 
 TEST(NcclLibrary, IsTheOneThatVllmNamesWithItsVersionFromTheRealFilesName) {
   const Directory directory;
-  fs::copy_file("/proc/self/exe", directory.path() / "libnccl.so.2.28.9");
+  fs::copy_file(this_program(), directory.path() / "libnccl.so.2.28.9");
   fs::create_symlink("libnccl.so.2.28.9", directory.path() / "libnccl.so.2");
   const auto library = kernel::ask_nccl({{"VLLM_NCCL_SO_PATH", (directory.path() / "libnccl.so.2").string()}});
   ASSERT_TRUE(library);
@@ -135,7 +138,7 @@ TEST(NcclLibrary, OfAWheelTellsItsVersionInItsBanner) {
   const Directory directory;
   const fs::path lib = directory.path() / "lib/python3.12/site-packages/nvidia/nccl/lib";
   fs::create_directories(lib);
-  fs::copy_file("/proc/self/exe", lib / "libnccl.so.2");
+  fs::copy_file(this_program(), lib / "libnccl.so.2");
   // Without this machine's own Python, whose PyTorch would come first.
   const auto library = kernel::ask_nccl({{"VIRTUAL_ENV", directory.path().string()},
                                          {"CONDA_PREFIX", ""},
@@ -151,8 +154,8 @@ TEST(NcclLibrary, IsTheWheelsBeforeTheLoadersWherePythonHasTorch) {
   const fs::path packages = directory.path() / "venv/lib/python3.12/site-packages";
   const fs::path wheel = packages / "nvidia/nccl/lib/libnccl.so.2";
   fs::create_directories(wheel.parent_path());
-  fs::copy_file("/proc/self/exe", wheel);
-  fs::copy_file("/proc/self/exe", directory.path() / "libnccl.so.2");
+  fs::copy_file(this_program(), wheel);
+  fs::copy_file(this_program(), directory.path() / "libnccl.so.2");
   directory.write("venv/bin/python3", "");
   const std::map<std::string, std::string> environment{{"LD_LIBRARY_PATH", directory.path().string()},
                                                        {"PATH", (directory.path() / "venv/bin").string() + ":/bin"},
@@ -177,8 +180,8 @@ TEST(NcclLibrary, NamedByVllmAndAbsentIsNotReplacedByAnother) {
 TEST(NcclPlugins, AreFoundByNameThenBehindNcclsPrefix) {
   const Directory directory;
   const std::string search = directory.path().string();
-  fs::copy_file("/proc/self/exe", directory.path() / "libnccl-net-ofi.so");
-  fs::copy_file("/proc/self/exe", directory.path() / "libnccl-net.so");
+  fs::copy_file(this_program(), directory.path() / "libnccl-net-ofi.so");
+  fs::copy_file(this_program(), directory.path() / "libnccl-net.so");
   const auto paths = [&](std::map<std::string, std::string> environment) {
     environment["LD_LIBRARY_PATH"] = search;
     std::vector<std::string> found;
