@@ -21,8 +21,6 @@ namespace {
 
 /// What one system call moves at most: both directions, and all peers, take turns.
 constexpr std::size_t turn_bytes = 256u << 10;
-constexpr int busy_poll_us = 50;
-constexpr unsigned dead_peer_ms = 10'000;
 
 /// Before each message: the length of the whole that it is a part of, little end first.
 constexpr std::size_t header_bytes = 8;

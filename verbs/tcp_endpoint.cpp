@@ -28,11 +28,9 @@ constexpr std::size_t send_bytes = 256u << 10;
 /// Received by one system call: what the kernel makes of one segment train. More leaves the caches before the kernel
 /// fills it again.
 constexpr std::size_t receive_bytes = 64u << 10;
-constexpr int busy_poll_us = 50;
 constexpr int latency_slice_ms = 50;  // how late a sleeping ping learns that the run was called off
 constexpr int stream_slice_ms = 10;   // Endpoint::progress() blocks no longer
 constexpr unsigned polls_a_look = 1024;
-constexpr unsigned dead_peer_ms = 10'000;
 
 MemoryKind host_memory(MemoryKind kind) {
   if (kind != MemoryKind::gpu) return kind;

@@ -12,6 +12,11 @@
 
 namespace rocekit::verbs {
 
+/// SO_BUSY_POLL of a socket that is waited for by polling.
+inline constexpr int busy_poll_us = 50;
+/// TCP_USER_TIMEOUT: how long a peer that acknowledges nothing counts as alive.
+inline constexpr unsigned dead_peer_ms = 10'000;
+
 /// nullopt when `ip` is not four numbers.
 std::optional<sockaddr_in> ipv4_address(const std::string& ip, std::uint16_t port);
 /// "192.168.100.1:41234"

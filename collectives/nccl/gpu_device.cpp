@@ -165,8 +165,8 @@ class CudaDevice final : public GpuDevice {
       send_ = GpuBuffer();
       throw too_large(send_bytes, receive_bytes, free);
     }
-    // Nothing is written here. Any kernel before NCCL's first, also a memset's, can leave the GPU so that each of NCCL's
-    // is 7 % slower from then on (alltoall of 16 MiB on 2x H200): docs/methodology.md.
+    // Nothing is written here. Any kernel before NCCL's first, also a memset's, can leave the GPU so that each of
+    // NCCL's is 7 % slower from then on (alltoall of 16 MiB on 2x H200): docs/methodology.md.
   }
   std::byte* send_buffer() const override { return send_.data(); }
   std::byte* receive_buffer() const override { return receive_.data(); }

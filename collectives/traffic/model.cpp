@@ -66,7 +66,7 @@ std::string plain(std::string_view name) {
   for (bool cut = true; cut;) {
     cut = false;
     for (const std::string_view ending : endings) {
-      if (word.size() > ending.size() && word.compare(word.size() - ending.size(), ending.size(), ending) == 0) {
+      if (word.size() > ending.size() && word.ends_with(ending)) {
         word.resize(word.size() - ending.size());
         cut = true;
       }

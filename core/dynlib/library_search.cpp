@@ -113,7 +113,7 @@ std::string_view section(std::string_view bytes, std::string_view wanted) {
 /// Whether `name`, with its terminating zero, stands at `offset`.
 bool stands_at(std::string_view bytes, std::uint64_t offset, std::string_view name) {
   const std::string_view there = slice(bytes, offset, name.size() + 1);
-  return !there.empty() && there.back() == '\0' && there.substr(0, name.size()) == name;
+  return !there.empty() && there.back() == '\0' && there.starts_with(name);
 }
 
 bool is_library(const std::string& path) {
@@ -166,7 +166,7 @@ std::optional<std::string> find_library(std::string_view name, std::string_view 
   for (const std::string& directory :
        {std::string("/lib/") + multiarch, std::string("/usr/lib/") + multiarch, std::string("/lib64"),
         std::string("/usr/lib64"), std::string("/lib"), std::string("/usr/lib")}) {
-    if (is_merged && directory.compare(0, 4, "/usr") == 0) continue;
+    if (is_merged && directory.starts_with("/usr")) continue;
     std::string path = directory + "/" + file;
     if (is_library(path)) return path;
   }

@@ -35,7 +35,7 @@ std::string python_prefix(const Environment& environment) {
     const std::size_t colon = rest.find(':');
     const std::string directory(rest.substr(0, colon));
     rest.remove_prefix(colon == std::string_view::npos ? rest.size() : colon + 1);
-    if (directory.compare(0, 1, "/") == 0 && is_there(directory + "/python3")) return parent_of(directory);
+    if (directory.starts_with("/") && is_there(directory + "/python3")) return parent_of(directory);
   }
   return "";
 }

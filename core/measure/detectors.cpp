@@ -30,13 +30,11 @@ std::vector<double> sorted(std::vector<double> values) {
   return values;
 }
 
-double median_of(std::vector<double> values) { return quantile(sorted(std::move(values)), 0.5); }
-
 double deviation_of(std::span<const double> values, double center) {
   std::vector<double> away;
   away.reserve(values.size());
   for (const double value : values) away.push_back(std::abs(value - center));
-  return deviations_per_mad * median_of(std::move(away));
+  return deviations_per_mad * median(std::move(away));
 }
 
 /// Length of the clock's tick as the values show it: the smallest step between neighbours.
@@ -107,7 +105,7 @@ std::optional<Drift> find_drift(std::span<const double> blocks) {
   const double z = (std::abs(score) - 1) / std::sqrt(variance);
   if (z < z_of_one_percent) return std::nullopt;
 
-  const double slope = median_of(std::move(slopes));
+  const double slope = median(std::move(slopes));
   const double middle = quantile(order, 0.5);
   const double first = middle - slope * static_cast<double>(n - 1) / 2;
   const double last = middle + slope * static_cast<double>(n - 1) / 2;
@@ -192,7 +190,7 @@ std::optional<SlowFirst> find_slow_first(std::span<const double> blocks) {
   }
   const double first = others.front();
   others.erase(others.begin());
-  const double middle = median_of(others);
+  const double middle = median(others);
   double farthest = 0;
   for (const double other : others) farthest = std::max(farthest, std::abs(other - middle));
   const double away = std::abs(first - middle);

@@ -165,4 +165,9 @@ double quantile(std::span<const double> sorted, double q) {
   return between(sorted[place.below], sorted[above], place.fraction);
 }
 
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return quantile(values, 0.5);
+}
+
 }  // namespace rocekit::measure

@@ -41,4 +41,7 @@ Distribution distribution_of(std::span<const double> values);
 /// Percentile `q` (0..1) of sorted values, interpolated between neighbours (Hyndman and Fan's type 7).
 double quantile(std::span<const double> sorted, double q);
 
+/// 0 when there is no value.
+double median(std::vector<double> values);
+
 }  // namespace rocekit::measure

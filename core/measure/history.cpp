@@ -19,11 +19,6 @@ constexpr double confidence_of_blocks = 0.95;
 constexpr std::array<double, most_runs - enough_runs + 1> student{
     8.610, 6.869, 5.959, 5.408, 5.041, 4.781, 4.587, 4.437, 4.318, 4.221, 4.140, 4.073, 4.015, 3.965, 3.922, 3.883};
 
-double median_of(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return quantile(values, 0.5);
-}
-
 bool all_positive(std::span<const double> values) {
   return !values.empty() &&
          std::all_of(values.begin(), values.end(), [](double value) { return value > 0 && std::isfinite(value); });
@@ -32,10 +27,10 @@ bool all_positive(std::span<const double> values) {
 /// Without the runs that lie far from all others.
 std::vector<double> without_outliers(const std::vector<double>& logs, double least) {
   if (logs.size() < runs_with_outliers) return logs;
-  const double centre = median_of(logs);
+  const double centre = median(logs);
   std::vector<double> distances;
   for (const double value : logs) distances.push_back(std::abs(value - centre));
-  const double fence = std::max(far_out * deviation_of_mad * median_of(distances), least);
+  const double fence = std::max(far_out * deviation_of_mad * median(distances), least);
   std::vector<double> kept;
   for (const double value : logs) {
     if (std::abs(value - centre) <= fence) kept.push_back(value);
@@ -69,10 +64,10 @@ Change against_runs(std::span<const std::vector<double>> runs, std::span<const d
   std::vector<double> blocks;
   for (const std::vector<double>& run : runs) {
     if (!all_positive(run)) return change;
-    logs.push_back(sign * std::log(median_of(run)));
+    logs.push_back(sign * std::log(median(run)));
     blocks.insert(blocks.end(), run.begin(), run.end());
   }
-  change.now = median_of({now.begin(), now.end()});
+  change.now = median({now.begin(), now.end()});
   const Ratio within = ratio_of_series(blocks, now, confidence_of_blocks);
   change.low = better == Better::lower ? within.low : 1 / within.high;
   change.high = better == Better::lower ? within.high : 1 / within.low;
@@ -80,7 +75,7 @@ Change against_runs(std::span<const std::vector<double>> runs, std::span<const d
 
   const std::vector<double> kept = without_outliers(logs, std::log(margins.least));
   change.left_out = logs.size() - kept.size();
-  const double centre = median_of(kept);
+  const double centre = median(kept);
   change.before = std::exp(sign * centre);
   change.slowdown = std::exp(today - centre);
   change.by_spread = kept.size() >= enough_runs;

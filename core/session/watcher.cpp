@@ -19,7 +19,7 @@ namespace {
 constexpr std::size_t read_bytes = 256u << 10;
 /// A line gets this many reads before the others have their turn.
 constexpr int reads_a_turn = 16;
-constexpr std::size_t max_sentence_bytes = 8192;
+constexpr std::size_t max_sentence_field = 8192;
 /// Where this process was interrupted together with a peer (Ctrl-C reaches all processes of a terminal), its own
 /// signal is what is reported.
 constexpr std::chrono::milliseconds own_signal_grace{50};
@@ -208,7 +208,7 @@ void Session::Impl::on_frame(Line& line, Frame frame) {
     case FrameType::called_off: {
       FieldReader fields(frame.body);
       const auto cause = static_cast<Cause>(fields.u8());
-      const std::string sentence = text::printable(fields.text(max_sentence_bytes));
+      const std::string sentence = text::printable(fields.text(max_sentence_field));
       fields.end();
       if (ending_ || over() || (cause == Cause::interrupted && take_own_signal(own_signal_grace))) return;
       call_off(cause, sentence, line.rank);
@@ -254,7 +254,7 @@ void Session::Impl::on_overdue(std::string_view body) {
   FieldReader fields(body);
   const std::uint64_t step = fields.u64();
   const std::chrono::milliseconds timeout(fields.u32());
-  const std::string doing = text::printable(fields.text(max_sentence_bytes));
+  const std::string doing = text::printable(fields.text(max_sentence_field));
   fields.end();
   if (step != steps_done_ + 1) return;
   const std::string sentence = unanswered(timeout, doing);

@@ -10,8 +10,6 @@
 namespace rocekit::checks {
 namespace {
 
-constexpr const char* node_subject = "node";
-
 void run_one(const Check& check, const NodeView& view, Verdicts& verdicts) {
   // One rule that trips over a node nobody thought of must not take the report of all the others with it.
   try {

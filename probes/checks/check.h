@@ -32,6 +32,9 @@ struct NodeView {
 
 struct Check;
 
+/// Subject of a finding that is about no device, port or netdev of the node in particular.
+inline constexpr const char* node_subject = "node";
+
 /// Where a rule puts what it has to say; fills in the check's ID and the host.
 class Verdicts {
  public:

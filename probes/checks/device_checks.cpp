@@ -17,8 +17,6 @@ using facts::Netdev;
 using facts::NodeFacts;
 using facts::Why;
 
-constexpr std::string_view node_subject = "node";
-
 // ---- ROCE-DEV-001 -------------------------------------------------------------------------------------------------
 
 /// Kernel driver of an Ethernet function, and the module that makes an RDMA device of it.
@@ -79,7 +77,7 @@ void explain_no_device(const NodeView& view, Verdicts& verdicts) {
 
   if (node.infiniband_class.is(true) && node.process.netns_mode.is("exclusive")) {
     verdicts.critical(
-        std::string(node_subject), "no RDMA device in this network namespace", std::move(seen),
+        node_subject, "no RDMA device in this network namespace", std::move(seen),
         "The RDMA subsystem is in exclusive mode: each device is visible in one network namespace only, and none was "
         "given to this one. NCCL finds no device here and uses TCP sockets.",
         {"# on the host: start the container in the host's network namespace (--network host), or give it a device:",
@@ -93,7 +91,7 @@ void explain_no_device(const NodeView& view, Verdicts& verdicts) {
     load.emplace_back("# then look for the devices, and for errors of the driver when there are none:");
     std::vector<std::string> look{
         "rdma link", fmt::format("{} | grep -iE 'mlx|rdma|infiniband' | tail -20", as_root(node, "dmesg"))};
-    verdicts.critical(std::string(node_subject), "no RDMA device on this node", std::move(seen),
+    verdicts.critical(node_subject, "no RDMA device on this node", std::move(seen),
                       fmt::format("An adapter that can do RDMA is here, but the driver that makes an RDMA device of it "
                                   "is not loaded or failed ({}). NCCL finds no device and uses TCP sockets.",
                                   list),
@@ -101,8 +99,7 @@ void explain_no_device(const NodeView& view, Verdicts& verdicts) {
     return;
   }
   if (derived::is_gb10(node)) {
-    verdicts.critical(std::string(node_subject), "no RDMA device on this node: the built-in ConnectX-7 is not seen",
-                      std::move(seen),
+    verdicts.critical(node_subject, "no RDMA device on this node: the built-in ConnectX-7 is not seen", std::move(seen),
                       "This is a GB10 machine, whose ConnectX-7 shows as four functions; none of them is on the PCIe "
                       "bus or has a driver. After a failed firmware or link start they come back only with a full "
                       "power drain.",
@@ -116,7 +113,7 @@ void explain_no_device(const NodeView& view, Verdicts& verdicts) {
     remedy = concat(remedy, on_host(node, {"modprobe rdma_rxe",
                                            fmt::format("rdma link add rxe0 type rxe netdev {}", netdev->name)}));
   }
-  verdicts.critical(std::string(node_subject), "no RDMA device on this node", std::move(seen),
+  verdicts.critical(node_subject, "no RDMA device on this node", std::move(seen),
                     "No RDMA driver has a device here, and no network adapter that is known to do RDMA was seen. NCCL "
                     "uses TCP sockets.",
                     std::move(remedy));
@@ -131,14 +128,14 @@ void judge_devices_present(const NodeView& view, Verdicts& verdicts) {
       names.push_back(device.name);
       seen.push_back(evidence(device.name, kind_words(device.kind), facts::sysfs_device(device.name)));
     }
-    verdicts.ok(std::string(node_subject),
+    verdicts.ok(node_subject,
                 fmt::format("{} RDMA device{}: {}", names.size(), names.size() == 1 ? "" : "s", join(names, ", ")),
                 std::move(seen));
     return;
   }
   if (!node.infiniband_class && node.infiniband_class.missing().why != Why::absent) {
-    verdicts.unknown(std::string(node_subject), "whether there are RDMA devices could not be read",
-                     node.infiniband_class.missing(), {"ls -l /sys/class/infiniband"});
+    verdicts.unknown(node_subject, "whether there are RDMA devices could not be read", node.infiniband_class.missing(),
+                     {"ls -l /sys/class/infiniband"});
     return;
   }
   explain_no_device(view, verdicts);
@@ -224,18 +221,18 @@ void judge_provider(const Device& device, const NodeFacts& node, Verdicts& verdi
 void judge_libibverbs(const NodeView& view, Verdicts& verdicts) {
   const NodeFacts& node = view.node;
   if (node.devices.empty()) {
-    verdicts.skipped(std::string(node_subject), "no RDMA device (ROCE-DEV-001)");
+    verdicts.skipped(node_subject, "no RDMA device (ROCE-DEV-001)");
     return;
   }
   const auto& library = node.host.libibverbs;
   if (!library) {
     const facts::Missing& why = library.missing();
     if (why.why != Why::absent && why.why != Why::failed) {
-      verdicts.unknown(std::string(node_subject), "whether libibverbs can be loaded could not be found out", why,
+      verdicts.unknown(node_subject, "whether libibverbs can be loaded could not be found out", why,
                        {"ldconfig -p | grep libibverbs"});
       return;
     }
-    verdicts.critical(std::string(node_subject), "libibverbs cannot be loaded",
+    verdicts.critical(node_subject, "libibverbs cannot be loaded",
                       {evidence("libibverbs.so.1", show(why), "dynamic loader")},
                       "NCCL and every other RDMA program reach the devices through libibverbs. Without it NCCL says "
                       "nothing and uses TCP sockets.",
@@ -321,16 +318,15 @@ bool is_connectx7(const Device& device) {
 void judge_gb10_functions(const NodeView& view, Verdicts& verdicts) {
   const NodeFacts& node = view.node;
   if (node.devices.empty()) {
-    verdicts.skipped(std::string(node_subject), "no RDMA device (ROCE-DEV-001)");
+    verdicts.skipped(node_subject, "no RDMA device (ROCE-DEV-001)");
     return;
   }
   if (!derived::is_gb10(node)) {
-    verdicts.skipped(std::string(node_subject), "how many functions an adapter must have is known for GB10 only");
+    verdicts.skipped(node_subject, "how many functions an adapter must have is known for GB10 only");
     return;
   }
   if (node.process.netns_mode.is("exclusive") && in_container(node)) {
-    verdicts.skipped(std::string(node_subject),
-                     "RDMA devices are given to network namespaces one by one here (exclusive mode)");
+    verdicts.skipped(node_subject, "RDMA devices are given to network namespaces one by one here (exclusive mode)");
     return;
   }
   std::vector<Evidence> seen;
@@ -344,7 +340,7 @@ void judge_gb10_functions(const NodeView& view, Verdicts& verdicts) {
     seen.push_back(evidence(device.name, address, facts::sysfs_device(device.name, "device")));
   }
   if (count >= derived::gb10_functions.size()) {
-    verdicts.ok(std::string(node_subject), "all four functions of the ConnectX-7 are there", std::move(seen));
+    verdicts.ok(node_subject, "all four functions of the ConnectX-7 are there", std::move(seen));
     return;
   }
   std::vector<std::string> lost;
@@ -358,7 +354,7 @@ void judge_gb10_functions(const NodeView& view, Verdicts& verdicts) {
     seen.push_back(evidence("missing function", address, facts::sysfs_pci(address)));
   }
   verdicts.critical(
-      std::string(node_subject),
+      node_subject,
       fmt::format("{} of the four functions of the ConnectX-7 {} missing: {}", lost.size(),
                   lost.size() == 1 ? "is" : "are", join(lost, ", ")),
       std::move(seen),

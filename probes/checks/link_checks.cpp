@@ -18,7 +18,6 @@ using facts::Netdev;
 using facts::NodeFacts;
 using facts::Why;
 
-constexpr std::string_view node_subject = "node";
 constexpr const char* soft_roce_reason = "no cable: Soft-RoCE";
 
 std::string ethtool(std::string_view options, std::string_view netdev) {
@@ -115,7 +114,7 @@ std::vector<std::string> bring_up(const NodeView& view, const std::vector<PortVi
 void judge_any_active(const NodeView& view, Verdicts& verdicts) {
   const std::vector<PortView> ports = all_ports(view);
   if (view.node.devices.empty()) {
-    verdicts.skipped(std::string(node_subject), "no RDMA device (ROCE-DEV-001)");
+    verdicts.skipped(node_subject, "no RDMA device (ROCE-DEV-001)");
     return;
   }
   std::vector<std::string> active;
@@ -131,8 +130,8 @@ void judge_any_active(const NodeView& view, Verdicts& verdicts) {
     for (Evidence& item : port_evidence(port)) seen.push_back(std::move(item));
   }
   if (!active.empty()) {
-    verdicts.ok(std::string(node_subject), fmt::format("{} of {} RDMA ports {} ACTIVE: {}", active.size(), ports.size(),
-                                                       active.size() == 1 ? "is" : "are", join(active, ", ")));
+    verdicts.ok(node_subject, fmt::format("{} of {} RDMA ports {} ACTIVE: {}", active.size(), ports.size(),
+                                          active.size() == 1 ? "is" : "are", join(active, ", ")));
     return;
   }
   if (unread != nullptr) {
@@ -144,7 +143,7 @@ void judge_any_active(const NodeView& view, Verdicts& verdicts) {
   const std::string said = distinct.size() == 1 ? fmt::format("Each port says: {}", *distinct.begin())
                                                 : fmt::format("The ports say: {}", join(reasons, "; "));
   verdicts.critical(
-      std::string(node_subject), "no RDMA port of this node is ACTIVE", std::move(seen),
+      node_subject, "no RDMA port of this node is ACTIVE", std::move(seen),
       fmt::format("Without a link there is no RDMA: NCCL passes over ports that are not ACTIVE. {}. Usual "
                   "causes: no cable, a cable in the other cage, a peer or switch port that is off, a netdev "
                   "that was taken down.",
@@ -272,7 +271,7 @@ void judge_down_ports(const NodeView& view, Verdicts& verdicts) {
     }
   }
   if (!ports.empty() && std::all_of(ports.begin(), ports.end(), [](const PortView& port) { return port.active(); })) {
-    verdicts.ok(std::string(node_subject), "every RDMA port is ACTIVE");
+    verdicts.ok(node_subject, "every RDMA port is ACTIVE");
   }
 }
 

@@ -13,8 +13,6 @@ namespace {
 
 using facts::Netdev;
 
-constexpr std::string_view node_subject = "node";
-
 void skip_other_kinds(const NodeView& view, Verdicts& verdicts) {
   for (const facts::Device& device : view.node.devices) {
     if (!is_roce(device)) {
@@ -169,12 +167,12 @@ std::vector<const Netdev*> related_netdevs(const NodeView& view) {
 void judge_equal_mtu(const NodeView& view, Verdicts& verdicts) {
   const std::vector<PortView> ports = roce_ports(view);
   if (std::any_of(ports.begin(), ports.end(), [&](const PortView& port) { return mtu_too_small(view, port); })) {
-    verdicts.skipped(std::string(node_subject), "a netdev's MTU is too small: see ROCE-MTU-001");
+    verdicts.skipped(node_subject, "a netdev's MTU is too small: see ROCE-MTU-001");
     return;
   }
   const std::vector<const Netdev*> related = related_netdevs(view);
   if (related.size() < 2) {
-    verdicts.skipped(std::string(node_subject), "fewer than two netdevs of ACTIVE RoCE ports");
+    verdicts.skipped(node_subject, "fewer than two netdevs of ACTIVE RoCE ports");
     return;
   }
   std::vector<Evidence> seen;
@@ -198,16 +196,15 @@ void judge_equal_mtu(const NodeView& view, Verdicts& verdicts) {
       if (*netdev->mtu != largest) commands.push_back(fmt::format("ip link set dev {} mtu {}", netdev->name, largest));
     }
     verdicts.warning(
-        std::string(node_subject), "netdevs of this node's RoCE ports have different MTU: " + join(names, ", "),
-        std::move(seen),
+        node_subject, "netdevs of this node's RoCE ports have different MTU: " + join(names, ", "), std::move(seen),
         "Rails, twins, members of a bond and VLANs over them carry the same traffic. The smallest MTU bounds some "
         "of it, and larger frames are dropped where they meet it.",
         on_host(view.node, commands));
   } else if (unread != nullptr) {
     verdicts.unknown(unread->name, fmt::format("the MTU of {} could not be read", unread->name), unread->mtu.missing());
   } else {
-    verdicts.ok(std::string(node_subject),
-                fmt::format("{} netdevs of RoCE ports have MTU {}", related.size(), *values.begin()), std::move(seen));
+    verdicts.ok(node_subject, fmt::format("{} netdevs of RoCE ports have MTU {}", related.size(), *values.begin()),
+                std::move(seen));
   }
 }
 

@@ -34,13 +34,11 @@ std::string text_of(const FilterEntry& entry) {
   return entry.port ? fmt::format("{}:{}", entry.name, *entry.port) : entry.name;
 }
 
-bool starts_with(std::string_view text, std::string_view prefix) { return text.substr(0, prefix.size()) == prefix; }
-
 /// The value that lists exactly these devices; a leading = where one name is the beginning of another device's.
 std::string exact_list(const NodeView& view, const std::vector<std::string>& devices) {
   const bool ambiguous = std::any_of(devices.begin(), devices.end(), [&](const std::string& name) {
     return std::any_of(view.node.devices.begin(), view.node.devices.end(), [&](const facts::Device& other) {
-      return starts_with(other.name, name) && std::find(devices.begin(), devices.end(), other.name) == devices.end();
+      return other.name.starts_with(name) && std::find(devices.begin(), devices.end(), other.name) == devices.end();
     });
   });
   return (ambiguous ? "=" : "") + join(devices, ",");
@@ -105,7 +103,7 @@ std::vector<std::string> unmeant_matches(const NodeView& view, const NameFilter&
   std::vector<std::string> unmeant;
   if (filter.exact || view.node.find_device(entry.name) == nullptr) return unmeant;
   for (const facts::Device& device : view.node.devices) {
-    if (device.name == entry.name || !starts_with(device.name, entry.name)) continue;
+    if (device.name == entry.name || !device.name.starts_with(entry.name)) continue;
     const bool named = std::any_of(filter.entries.begin(), filter.entries.end(),
                                    [&](const FilterEntry& other) { return other.name == device.name; });
     if (!named) unmeant.push_back(device.name);

@@ -97,7 +97,7 @@ bool chooses_transport(const std::string& name) {
       "NCCL_IB_",  "NCCL_NET",     "NCCL_SOCKET_", "NCCL_NSOCKS", "NCCL_CROSS_NIC", "NCCL_P2P_",   "NCCL_SHM_",
       "NCCL_OOB_", "NCCL_COMM_ID", "NCCL_TOPO_",   "NCCL_PXN_",   "NCCL_COLLNET",   "NCCL_DMABUF_"};
   return std::any_of(prefixes.begin(), prefixes.end(),
-                     [&](std::string_view prefix) { return name.compare(0, prefix.size(), prefix) == 0; });
+                     [&](std::string_view prefix) { return name.starts_with(prefix); });
 }
 
 struct Version {

@@ -13,7 +13,6 @@ namespace {
 using facts::Netdev;
 using facts::PersistentConfig;
 
-constexpr std::string_view node_subject = "node";
 constexpr int ethernet_default_mtu = 1500;
 
 // ---- ROCE-CFG-001 -------------------------------------------------------------------------------------------------
@@ -70,7 +69,7 @@ void judge_persistent_mtu_of(const Netdev& netdev, const NodeView& view, Verdict
 
 void judge_persistent_mtu(const NodeView& view, Verdicts& verdicts) {
   if (in_container(view.node)) {
-    verdicts.skipped(std::string(node_subject), "inside a container: the host's configuration is not visible");
+    verdicts.skipped(node_subject, "inside a container: the host's configuration is not visible");
     return;
   }
   for (const PortView& port : roce_ports(view)) {
@@ -103,12 +102,11 @@ void judge_governor(const NodeView& view, Verdicts& verdicts) {
   const auto& governors = view.node.host.cpu_governors;
   const std::string source = "/sys/devices/system/cpu/cpu*/cpufreq/scaling_governor";
   if (view.node.devices.empty()) {
-    verdicts.skipped(std::string(node_subject), "no RDMA device (ROCE-DEV-001)");
+    verdicts.skipped(node_subject, "no RDMA device (ROCE-DEV-001)");
     return;
   }
   if (!governors) {
-    verdicts.skipped(std::string(node_subject),
-                     "frequency governors are not visible here: " + show(governors.missing()));
+    verdicts.skipped(node_subject, "frequency governors are not visible here: " + show(governors.missing()));
     return;
   }
   std::vector<Evidence> seen{evidence("frequency governors in use", *governors, source)};
@@ -116,18 +114,17 @@ void judge_governor(const NodeView& view, Verdicts& verdicts) {
   if (powersave && powersave_follows_load(view.node.host)) {
     seen.push_back(evidence("frequency drivers", view.node.host.cpu_frequency_drivers,
                             "/sys/devices/system/cpu/cpu*/cpufreq/scaling_driver"));
-    verdicts.ok(std::string(node_subject), "governor powersave, which follows the load with this driver",
-                std::move(seen));
+    verdicts.ok(node_subject, "governor powersave, which follows the load with this driver", std::move(seen));
     return;
   }
   if (!powersave) {
-    verdicts.ok(std::string(node_subject),
+    verdicts.ok(node_subject,
                 governors->empty() ? "no frequency governor is in use" : "frequency governor " + join(*governors, ", "),
                 std::move(seen));
     return;
   }
   verdicts.warning(
-      std::string(node_subject), "processor cores run with the governor powersave", std::move(seen),
+      node_subject, "processor cores run with the governor powersave", std::move(seen),
       "Cores that clock down between messages answer late: small messages, of which decoding is made, take several "
       "microseconds more. Bandwidth of large messages hardly changes.",
       concat({"# until the next start:"}, on_host(view.node, {"cpupower frequency-set -g performance"})));

@@ -15,7 +15,6 @@ using facts::NodeFacts;
 using facts::Serving;
 using facts::Why;
 
-constexpr const char* node_subject = "node";
 constexpr const char* no_process = "no serving process was named: --pid, --container";
 
 std::string proc_file(const Serving& serving, std::string_view name) {

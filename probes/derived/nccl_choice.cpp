@@ -44,7 +44,7 @@ Plugin find_plugin(const NodeFacts& node) {
 /// "uverbs3 cannot be opened: ..." as "uverbs cannot be opened: ...": one reason for all devices.
 std::string without_number(std::string why) {
   constexpr std::string_view node = "uverbs";
-  if (why.compare(0, node.size(), node) != 0) return why;
+  if (!why.starts_with(node)) return why;
   const std::size_t end = why.find_first_not_of("0123456789", node.size());
   return why.erase(node.size(), end == std::string::npos ? end : end - node.size());
 }

@@ -50,7 +50,7 @@ std::string file_name(const std::string& path) { return path.substr(path.rfind('
 std::string reason_of(const facts::Missing& missing, const std::string& path) {
   if (missing.detail.empty()) return to_string(missing.why);
   const std::string start = path + ": ";
-  return missing.detail.compare(0, start.size(), start) == 0 ? missing.detail.substr(start.size()) : missing.detail;
+  return missing.detail.starts_with(start) ? missing.detail.substr(start.size()) : missing.detail;
 }
 
 /// ibv_get_device_list() and ibv_open_device().

@@ -11,15 +11,13 @@
 namespace rocekit::facts {
 namespace {
 
-bool begins_with(std::string_view text, std::string_view start) { return text.substr(0, start.size()) == start; }
-
 /// Configuration holds addresses and host names; sysfs and procfs hold versions that look like addresses.
 DottedNumbers dotted_in(std::string_view path) {
   for (const std::string_view directory : {"/etc/os-release", "/etc/libibverbs.d", "/usr/lib/os-release"}) {
-    if (begins_with(path, directory)) return DottedNumbers::are_versions;
+    if (path.starts_with(directory)) return DottedNumbers::are_versions;
   }
   for (const std::string_view directory : {"/etc/", "/home/", "/root/", "/run/", "/lib/", "/usr/lib/"}) {
-    if (begins_with(path, directory)) return DottedNumbers::are_addresses;
+    if (path.starts_with(directory)) return DottedNumbers::are_addresses;
   }
   return DottedNumbers::are_versions;
 }

@@ -9,26 +9,27 @@
 namespace rocekit::facts {
 namespace {
 
-struct Word {
+struct WhyWord {
   Why why;
   const char* text;
 };
-constexpr std::array words{
-    Word{Why::not_read, "not_read"},           Word{Why::absent, "absent"},       Word{Why::permission, "permission"},
-    Word{Why::not_supported, "not_supported"}, Word{Why::malformed, "malformed"}, Word{Why::failed, "failed"},
+constexpr std::array why_words{
+    WhyWord{Why::not_read, "not_read"},     WhyWord{Why::absent, "absent"},
+    WhyWord{Why::permission, "permission"}, WhyWord{Why::not_supported, "not_supported"},
+    WhyWord{Why::malformed, "malformed"},   WhyWord{Why::failed, "failed"},
 };
 
 }  // namespace
 
 const char* to_string(Why why) {
-  for (const Word& word : words) {
+  for (const WhyWord& word : why_words) {
     if (word.why == why) return word.text;
   }
   return "failed";
 }
 
 std::optional<Why> why_from_string(std::string_view text) {
-  for (const Word& word : words) {
+  for (const WhyWord& word : why_words) {
     if (text == word.text) return word.why;
   }
   return std::nullopt;

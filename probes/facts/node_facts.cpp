@@ -6,17 +6,17 @@
 namespace rocekit::facts {
 namespace {
 
-struct Word {
+struct KindWord {
   DeviceKind kind;
   const char* text;
 };
-constexpr std::array words{
-    Word{DeviceKind::roce, "roce"},
-    Word{DeviceKind::soft_roce, "soft-roce"},
-    Word{DeviceKind::infiniband, "infiniband"},
-    Word{DeviceKind::iwarp, "iwarp"},
-    Word{DeviceKind::omni_path, "omni-path"},
-    Word{DeviceKind::unknown, "unknown"},
+constexpr std::array kind_words{
+    KindWord{DeviceKind::roce, "roce"},
+    KindWord{DeviceKind::soft_roce, "soft-roce"},
+    KindWord{DeviceKind::infiniband, "infiniband"},
+    KindWord{DeviceKind::iwarp, "iwarp"},
+    KindWord{DeviceKind::omni_path, "omni-path"},
+    KindWord{DeviceKind::unknown, "unknown"},
 };
 
 template <class List>
@@ -28,14 +28,14 @@ auto* find_named(List& list, std::string_view name) {
 }  // namespace
 
 const char* to_string(DeviceKind kind) {
-  for (const Word& word : words) {
+  for (const KindWord& word : kind_words) {
     if (word.kind == kind) return word.text;
   }
   return "unknown";
 }
 
 std::optional<DeviceKind> device_kind_from_string(std::string_view text) {
-  for (const Word& word : words) {
+  for (const KindWord& word : kind_words) {
     if (text == word.text) return word.kind;
   }
   return std::nullopt;

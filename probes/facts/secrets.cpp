@@ -9,12 +9,6 @@
 namespace rocekit::facts {
 namespace {
 
-bool begins_with(std::string_view text, std::string_view start) { return text.substr(0, start.size()) == start; }
-
-bool ends_with(std::string_view text, std::string_view end) {
-  return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
-}
-
 /// Of an environment, the variable that names a container, and of the process that is judged also those that readers
 /// ask for; each ended by a NUL.
 std::string kept_variables(std::string_view environment, bool of_init) {
@@ -22,7 +16,7 @@ std::string kept_variables(std::string_view environment, bool of_init) {
   while (!environment.empty()) {
     const std::string_view variable = environment.substr(0, environment.find('\0'));
     const bool asked = !of_init && is_asked_variable(variable.substr(0, variable.find('=')));
-    if (asked || begins_with(variable, "container=")) kept.append(variable).append(1, '\0');
+    if (asked || variable.starts_with("container=")) kept.append(variable).append(1, '\0');
     environment.remove_prefix(std::min(variable.size() + 1, environment.size()));
   }
   if (!kept.empty()) kept.pop_back();
@@ -40,8 +34,8 @@ bool is_secret_key(std::string_view key) {
     return true;
   }
   // netplan's tunnels; wpasupplicant's keys in interfaces(5).
-  return lower == "key" || lower == "keys" || lower == "pin" || begins_with(lower, "wpa-") ||
-         begins_with(lower, "wireless-key");
+  return lower == "key" || lower == "keys" || lower == "pin" || lower.starts_with("wpa-") ||
+         lower.starts_with("wireless-key");
 }
 
 /// Lines "key = value", "key: value" or "key value" whose key names a secret lose the value.
@@ -74,7 +68,7 @@ std::string without_secret_lines(std::string_view text) {
       // All of it was secret: nothing is left that a second look would take for the blank end of another secret.
       if (key.empty()) continue;
       kept = std::string(line.substr(0, indent)).append(key);
-      if (ends_with(kept, ":")) kept += " \"\"";
+      if (kept.ends_with(":")) kept += " \"\"";
     }
     if (!is_first) result += '\n';
     is_first = false;
@@ -86,13 +80,13 @@ std::string without_secret_lines(std::string_view text) {
 }  // namespace
 
 std::string without_secrets(const std::string& path, const std::string& content) {
-  if (begins_with(path, "/proc/") && ends_with(path, "/environ")) {
+  if (path.starts_with("/proc/") && path.ends_with("/environ")) {
     return kept_variables(content, path == "/proc/1/environ");
   }
   for (const std::string_view directory :
        {"/etc/netplan/", "/lib/netplan/", "/usr/lib/netplan/", "/etc/NetworkManager/", "/usr/lib/NetworkManager/",
         "/etc/systemd/network/", "/run/systemd/network/", "/etc/network/", "/etc/sysconfig/network-scripts/"}) {
-    if (begins_with(path, directory)) return without_secret_lines(content);
+    if (path.starts_with(directory)) return without_secret_lines(content);
   }
   return content;
 }

@@ -20,7 +20,7 @@ constexpr std::array<std::string_view, 4> secret_words{"API_KEY", "TOKEN", "SECR
 bool is_transport_variable(std::string_view name) {
   const auto holds = [&](std::string_view word) { return name.find(word) != std::string_view::npos; };
   if (std::any_of(secret_words.begin(), secret_words.end(), holds)) return false;
-  const auto starts = [&](std::string_view prefix) { return name.substr(0, prefix.size()) == prefix; };
+  const auto starts = [&](std::string_view prefix) { return name.starts_with(prefix); };
   return std::any_of(transport_prefixes.begin(), transport_prefixes.end(), starts) ||
          std::find(transport_names.begin(), transport_names.end(), name) != transport_names.end();
 }

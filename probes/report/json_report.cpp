@@ -6,32 +6,17 @@
 #include <utility>
 
 #include "core/error.h"
-#include "core/text/utf8.h"
+#include "core/text/json.h"
 #include "core/version.h"
 #include "probes/facts/facts_json.h"
 
 namespace rocekit::report {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
-std::string clean(const std::string& text) { return text::valid_utf8(text); }
-
-Json list_of(const std::vector<std::string>& items) {
-  Json list = Json::array();
-  for (const std::string& item : items) list.push_back(clean(item));
-  return list;
-}
-
-template <class T>
-Json or_null(const std::optional<T>& value) {
-  if (!value) return nullptr;
-  if constexpr (std::is_same_v<T, std::string>) {
-    return clean(*value);
-  } else {
-    return *value;
-  }
-}
+using json::clean;
+using json::Json;
+using json::list_of;
+using json::or_null;
 
 Json rail_json(const derived::Rail& rail) {
   Json devices = Json::array();

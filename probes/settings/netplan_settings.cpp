@@ -19,9 +19,11 @@ std::string with_prefix(const facts::Address& address) {
   return fmt::format("{}/{}", address.ip, address.prefix_length);
 }
 
-class Collector {
+class NetplanCollector {
  public:
-  explicit Collector(const NodeView& view) : view_(view), planned_(view.node) { result_.host = host_name(view.node); }
+  explicit NetplanCollector(const NodeView& view) : view_(view), planned_(view.node) {
+    result_.host = host_name(view.node);
+  }
 
   std::variant<ServingSettings, Obstacle> collect() {
     for (const PortView& port : checks::roce_ports(view_)) {
@@ -188,6 +190,8 @@ class Collector {
 
 }  // namespace
 
-std::variant<ServingSettings, Obstacle> netplan_settings(const NodeView& view) { return Collector(view).collect(); }
+std::variant<ServingSettings, Obstacle> netplan_settings(const NodeView& view) {
+  return NetplanCollector(view).collect();
+}
 
 }  // namespace rocekit::settings

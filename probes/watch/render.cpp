@@ -15,7 +15,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 /// Decimal digits that do not jump about while the table is redrawn.
-std::string figure(double gbit_s) { return gbit_s < 0.0005 ? "-" : fmt::format("{:.3f}", gbit_s); }
+std::string column_figure(double gbit_s) { return gbit_s < 0.0005 ? "-" : fmt::format("{:.3f}", gbit_s); }
 
 std::string events_of(const Rates& rates, const Flow& flow, bool congestion) {
   std::string text;
@@ -42,8 +42,8 @@ std::string render_table(const Rates& rates, const text::Style& style, int width
     table.add_row({{flow.rail < 0 ? "-" : std::to_string(flow.rail)},
                    {flow.name, text::Tone::strong},
                    {flow.rdma ? flow.estimated ? "RDMA (Soft-RoCE, about)" : "RDMA" : "sockets"},
-                   {figure(flow.out_gbit_s)},
-                   {figure(flow.in_gbit_s)},
+                   {column_figure(flow.out_gbit_s)},
+                   {column_figure(flow.in_gbit_s)},
                    {lost, text::Tone::warn},
                    {events_of(rates, flow, true), text::Tone::warn}});
   }

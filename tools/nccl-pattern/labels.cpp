@@ -23,6 +23,8 @@ std::string duration(double microseconds) {
   return pingpong::microseconds(microseconds / 1e6) + " s";
 }
 
+std::string token_rate(double tok_s) { return fmt::format("{:.{}f}", tok_s, tok_s < 10'000 ? 1 : 0); }
+
 std::string step_words(const Plan& plan, const traffic::Step& step) {
   const traffic::StepRequest& request = step.request;
   std::string words = fmt::format("{} of {}, {}, ", request.mode.name(), plan.model.name, to_string(request.phase));

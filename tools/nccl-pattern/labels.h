@@ -14,6 +14,7 @@ std::string plural(std::uint64_t number, const char* word);  ///< "1 rank", "2 r
 std::string size_words(std::uint64_t bytes);                 ///< about three digits: "148 KiB"
 /// "14.2 us", "3.10 ms", "1.20 s"
 std::string duration(double microseconds);
+std::string token_rate(double tok_s);  ///< "45.3", "12345"
 
 /// "tp2 of MiniMax-M2.5, decode, 1 request"
 std::string step_words(const Plan& plan, const traffic::Step& step);

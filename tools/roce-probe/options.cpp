@@ -330,7 +330,7 @@ class Parser {
 
 bool is_document(const std::string& name) {
   constexpr std::string_view ending = ".json";
-  return name.size() > ending.size() && name.compare(name.size() - ending.size(), ending.size(), ending) == 0;
+  return name.size() > ending.size() && name.ends_with(ending);
 }
 
 CommandLine parse(int argc, const char* const* argv) {

@@ -62,7 +62,7 @@ std::optional<int> fec_bit(std::uint32_t flags) {
 bool is_queue_counter(const std::string& name) {
   for (const std::string_view prefix : {"rx", "tx", "ch", "rxq", "txq", "queue_", "rx_queue_", "tx_queue_", "rx_queue",
                                         "tx_queue", "rx-", "tx-", "ring_"}) {
-    if (name.compare(0, prefix.size(), prefix) != 0) continue;
+    if (!name.starts_with(prefix)) continue;
     std::size_t end = prefix.size();
     while (end < name.size() && std::isdigit(static_cast<unsigned char>(name[end])) != 0) ++end;
     if (end > prefix.size() && end < name.size() && (name[end] == '_' || name[end] == '.')) return true;

@@ -42,7 +42,7 @@ std::string leading_version(std::string_view text) {
 Fact<std::string> nccl_version_of(const std::string& path) {
   constexpr std::string_view prefix = "libnccl.so.";
   const std::string name = tree::name_of(FileTree::live().canonical(path).value_or(""));
-  if (name.compare(0, prefix.size(), prefix) == 0) {
+  if (name.starts_with(prefix)) {
     std::string version = leading_version(std::string_view(name).substr(prefix.size()));
     if (!version.empty()) return version;
   }
@@ -63,8 +63,7 @@ namespace {
 std::optional<std::string> find_plugin(const std::string& name, std::string_view ld_library_path) {
   if (auto path = dynlib::find_library(name, ld_library_path)) return path;
   const bool is_path = name.find('/') != std::string::npos;
-  const bool is_file =
-      name.compare(0, 3, "lib") == 0 && name.size() >= 3 && name.compare(name.size() - 3, 3, ".so") == 0;
+  const bool is_file = name.starts_with("lib") && name.ends_with(".so");
   if (is_path || is_file) return std::nullopt;
   return dynlib::find_library("libnccl-net-" + name + ".so", ld_library_path);
 }

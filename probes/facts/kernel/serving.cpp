@@ -24,8 +24,6 @@ constexpr const char* infiniband = "/dev/infiniband";
 
 std::string proc_path(int pid, std::string_view name) { return fmt::format("/proc/{}/{}", pid, name); }
 
-bool begins_with(std::string_view text, std::string_view start) { return text.substr(0, start.size()) == start; }
-
 Fact<std::vector<DeviceNodeAnswers>> ask_nodes(const FileTree& tree, int pid) {
   const std::string directory = proc_path(pid, "root") + infiniband;
   const auto names = readers::list_names(tree, directory);
@@ -52,7 +50,7 @@ Fact<bool> ask_volume(int pid) {
 
 /// Names of libraries that matter here: libnccl.so*, libnccl-net*.so*, libibverbs.so*.
 bool is_of_interest(std::string_view name) {
-  return begins_with(name, "libnccl.so") || begins_with(name, "libnccl-net") || begins_with(name, "libibverbs.so");
+  return name.starts_with("libnccl.so") || name.starts_with("libnccl-net") || name.starts_with("libibverbs.so");
 }
 
 /// "7f2c4a000000-7f2c4a0b6000 r--p 00000000 08:01 1234   /usr/lib/libnccl.so.2.28.9": the sixth field, which may hold
@@ -76,7 +74,7 @@ Fact<std::vector<Library>> ask_libraries(int pid) {
   }
   std::vector<Library> libraries;
   for (const std::string& file : paths) {
-    const bool of_verbs = begins_with(tree::name_of(file), "libibverbs.so");
+    const bool of_verbs = tree::name_of(file).starts_with("libibverbs.so");
     libraries.push_back(
         {file, of_verbs ? readers::rdma_core_version(file) : nccl_version_of(proc_path(pid, "root") + file)});
   }
@@ -93,7 +91,7 @@ Fact<std::vector<std::string>> open_infiniband_nodes(int pid) {
   for (const tree::DiskEntry& entry : *entries) {
     const auto target = tree::read_disk_link(directory + "/" + entry.name);
     const std::string start = std::string(infiniband) + "/";
-    if (target && begins_with(*target, start)) names.insert(target->substr(start.size()));
+    if (target && target->starts_with(start)) names.insert(target->substr(start.size()));
   }
   return std::vector<std::string>(names.begin(), names.end());
 }

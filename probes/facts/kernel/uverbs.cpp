@@ -28,7 +28,7 @@ std::vector<UverbsNode> uverbs_nodes() {
   constexpr const char* verbs_class = "/sys/class/infiniband_verbs";
   const FileTree tree = FileTree::live();
   for (const std::string& name : readers::list_names(tree, verbs_class).value_or({})) {
-    if (name.compare(0, prefix.size(), prefix) != 0) continue;
+    if (!name.starts_with(prefix)) continue;
     const auto device = readers::read_line(tree, fmt::format("{}/{}/ibdev", verbs_class, name));
     if (!device) continue;
     numbered.emplace_back(std::atoi(name.c_str() + prefix.size()),

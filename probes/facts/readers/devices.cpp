@@ -13,15 +13,13 @@ namespace {
 constexpr const char* infiniband_class = "/sys/class/infiniband";
 constexpr const char* verbs_class = "/sys/class/infiniband_verbs";
 
-bool starts_with(std::string_view text, std::string_view prefix) { return text.substr(0, prefix.size()) == prefix; }
-
 /// RDMA device -> "uverbs0".
 Fact<std::map<std::string, std::string>> read_uverbs_names(const FileTree& tree) {
   const Fact<std::vector<std::string>> names = list_names(tree, verbs_class);
   if (!names) return names.missing();
   std::map<std::string, std::string> of_device;
   for (const std::string& name : *names) {
-    if (!starts_with(name, "uverbs")) continue;
+    if (!name.starts_with("uverbs")) continue;
     if (const auto device = read_line(tree, fmt::format("{}/{}/ibdev", verbs_class, name))) of_device[*device] = name;
   }
   return of_device;
@@ -55,7 +53,7 @@ Fact<Uverbs> read_uverbs(const FileTree& tree, const std::string& device,
 Fact<std::string> read_driver(const FileTree& tree, const std::string& directory, const Fact<std::string>& parent) {
   if (parent) return std::string("rdma_rxe");  // the one driver with this attribute (rxe_verbs.c, parent_show)
   const Fact<std::string> description = tree.read(directory + "/node_desc");
-  if (description && starts_with(*description, "Software iWARP stack"))
+  if (description && description->starts_with("Software iWARP stack"))
     return std::string("siw");  // SIW_NODE_DESC_COMMON
   return read_link_name(tree, directory + "/device/driver");
 }
@@ -63,7 +61,7 @@ Fact<std::string> read_driver(const FileTree& tree, const std::string& directory
 DeviceKind kind_of(const Device& device, const Fact<std::string>& node_type) {
   if (device.driver.is("rdma_rxe")) return DeviceKind::soft_roce;
   if (device.driver.is("siw") || node_type.is("RNIC")) return DeviceKind::iwarp;
-  if (device.driver.is("hfi1") || starts_with(device.name, "hfi1_") ||
+  if (device.driver.is("hfi1") || device.name.starts_with("hfi1_") ||
       (device.board_id && device.board_id->find("Omni-Path") != std::string::npos)) {
     return DeviceKind::omni_path;
   }

@@ -23,7 +23,7 @@ std::string normal_address(std::string text) {
                  [](unsigned char letter) { return static_cast<char>(std::tolower(letter)); });
   const std::size_t colon = text.find(':');
   // nvidia-smi writes eight digits of domain.
-  if (colon == 8 && text.compare(0, 4, "0000") == 0) text.erase(0, 4);
+  if (colon == 8 && text.starts_with("0000")) text.erase(0, 4);
   return text;
 }
 

@@ -41,7 +41,7 @@ Fact<std::string> read_container(const FileTree& tree) {
   const Fact<std::string> environment = tree.read("/proc/1/environ");
   for (const std::string& variable : split_words(environment.value_or(""), std::string_view("\0", 1))) {
     constexpr std::string_view name = "container=";
-    if (variable.substr(0, name.size()) == name && variable.size() > name.size() && variable.size() < 64) {
+    if (variable.starts_with(name) && variable.size() > name.size() && variable.size() < 64) {
       return variable.substr(name.size());
     }
   }

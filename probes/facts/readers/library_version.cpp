@@ -10,7 +10,7 @@ Fact<std::string> rdma_core_version(const std::string& real_path) {
   const std::string_view path = real_path;
   static constexpr std::string_view stem = "libibverbs.so.";
   const std::string_view file = path.substr(path.find_last_of('/') + 1);
-  if (file.substr(0, stem.size()) == stem) {
+  if (file.starts_with(stem)) {
     const std::string_view numbers = file.substr(stem.size());
     const auto major_end = numbers.find('.');
     const auto minor_end = major_end == std::string_view::npos ? major_end : numbers.find('.', major_end + 1);

@@ -205,7 +205,7 @@ void read_files(const FileTree& tree, const std::string& directory, const Netdev
 
   constexpr std::string_view lower = "lower_";
   for (const std::string& entry : entries.names()) {
-    if (entry.substr(0, lower.size()) == lower) netdev.lower.push_back(entry.substr(lower.size()));
+    if (entry.starts_with(lower)) netdev.lower.push_back(entry.substr(lower.size()));
   }
   if (entries.hold("master")) {
     if (const auto master = read_link_name(tree, file("master"))) netdev.upper = *master;

@@ -13,12 +13,6 @@
 namespace rocekit::facts::readers {
 namespace {
 
-bool ends_with(std::string_view text, std::string_view end) {
-  return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
-}
-
-bool begins_with(std::string_view text, std::string_view start) { return text.substr(0, start.size()) == start; }
-
 struct Listing {
   const char* directory;
   std::vector<std::string> names;
@@ -44,7 +38,7 @@ std::map<std::string, std::string> files_ending(const std::vector<Listing>& list
   std::map<std::string, std::string> files;
   for (const Listing& listing : listings) {
     for (const std::string& name : listing.names) {
-      if (ends_with(name, ending)) files.emplace(name, fmt::format("{}/{}", listing.directory, name));
+      if (name.ends_with(ending)) files.emplace(name, fmt::format("{}/{}", listing.directory, name));
     }
   }
   return files;
@@ -64,10 +58,10 @@ Missing not_understood(const std::string& file, const char* manager) {
 bool NetdevMatch::accepts(std::string_view name, std::string_view mac) const {
   if (never) return false;
   if (!names.empty()) {
-    const bool inverted = begins_with(names.front(), "!");
+    const bool inverted = names.front().starts_with("!");
     bool found = false;
     for (std::string_view pattern : names) {
-      if (inverted && begins_with(pattern, "!")) pattern.remove_prefix(1);
+      if (inverted && pattern.starts_with("!")) pattern.remove_prefix(1);
       found = found || glob_matches(pattern, name);
     }
     if (found == inverted) return false;
@@ -124,7 +118,7 @@ void NetworkConfiguration::read_networkd(const FileTree& tree) {
         const std::string drop_ins = fmt::format("{}/{}", listing.directory, drop_in_directory);
         for (const std::string& drop_in : list_names(tree, drop_ins).value_or({})) {
           const std::string drop_in_path = fmt::format("{}/{}", drop_ins, drop_in);
-          const Fact<std::string> more = ends_with(drop_in, ".conf") ? tree.read(drop_in_path) : Fact<std::string>();
+          const Fact<std::string> more = drop_in.ends_with(".conf") ? tree.read(drop_in_path) : Fact<std::string>();
           if (!more) continue;
           whole.append("\n").append(*more);
           if (more->find("MTUBytes") != std::string::npos) file = drop_in_path;
@@ -156,7 +150,7 @@ void NetworkConfiguration::read_network_manager(const FileTree& tree) {
     std::move(parsed->begin(), parsed->end(), std::back_inserter(entries_));
   }
   for (const auto& [name, path] : collect(tree, {"/etc/sysconfig/network-scripts"}, "", unreadable_)) {
-    if (!begins_with(name, "ifcfg-")) continue;
+    if (!name.starts_with("ifcfg-")) continue;
     const Fact<std::string> text = tree.read(path);
     auto parsed = text ? parse_ifcfg(*text, path) : std::nullopt;
     if (!parsed) {
@@ -183,7 +177,7 @@ void NetworkConfiguration::read_ifupdown(const FileTree& tree) {
     }
     std::move(parsed->begin(), parsed->end(), std::back_inserter(entries_));
     for (std::string pattern : sources) {
-      if (!begins_with(pattern, "/")) pattern = "/etc/network/" + pattern;
+      if (!pattern.starts_with("/")) pattern = "/etc/network/" + pattern;
       const std::size_t slash = pattern.rfind('/');
       const std::string directory = pattern.substr(0, slash);
       for (const std::string& name : list_names(tree, directory).value_or({})) {
@@ -200,7 +194,7 @@ Fact<std::vector<PersistentConfig>> NetworkConfiguration::of(std::string_view ne
   const std::string address = text::lower_case(mac.value_or(""));
   std::vector<PersistentConfig> configs;
   const auto keep = [&](const ConfigEntry& entry) {
-    if (!begins_with(entry.config.file, "/run/")) configs.push_back(entry.config);
+    if (!entry.config.file.starts_with("/run/")) configs.push_back(entry.config);
   };
   for (const ConfigEntry& entry : entries_) {
     if (entry.config.manager == "netplan" && entry.match.accepts(netdev, address)) keep(entry);

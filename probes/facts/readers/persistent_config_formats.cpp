@@ -13,8 +13,6 @@
 namespace rocekit::facts::readers {
 namespace {
 
-bool begins_with(std::string_view text, std::string_view start) { return text.substr(0, start.size()) == start; }
-
 /// 0 means "the default" to NetworkManager, and to nobody else a valid MTU.
 std::optional<int> parse_mtu(std::string_view text) {
   const auto number = parse_unsigned(trim(text));
@@ -211,7 +209,7 @@ std::optional<std::vector<ConfigEntry>> parse_keyfile(std::string_view text, con
       add_macs(entry.match, line.value);
     } else if ((ethernet || line.section == "infiniband") && line.key == "mtu") {
       entry.config.mtu = parse_mtu(line.value);
-    } else if ((line.section == "ipv4" || line.section == "ipv6") && begins_with(line.key, "address") &&
+    } else if ((line.section == "ipv4" || line.section == "ipv6") && line.key.starts_with("address") &&
                line.key != "address-data" && line.key != "addresses") {
       add_address(entry.config, line.value.substr(0, line.value.find(',')));
     }
@@ -250,7 +248,7 @@ std::optional<std::vector<ConfigEntry>> parse_ifupdown(std::string_view text, co
       }
       in_iface = false;
     } else if (keyword == "auto" || keyword == "mapping" || keyword == "no-auto-down" || keyword == "no-scripts" ||
-               keyword == "template" || keyword == "rename" || begins_with(keyword, "allow-")) {
+               keyword == "template" || keyword == "rename" || keyword.starts_with("allow-")) {
       in_iface = false;
     } else if (in_iface && words.size() >= 2) {
       PersistentConfig& config = entries.back().config;

@@ -14,8 +14,6 @@
 namespace rocekit::facts::readers {
 namespace {
 
-std::vector<std::string> lines_of(std::string_view text) { return split_words(text, "\n"); }
-
 std::optional<int> small_number(std::string_view text) {
   const auto number = parse_unsigned(text);
   // User numbers are 32 bits wide and -1 stands for nobody.
@@ -42,7 +40,7 @@ std::optional<std::optional<std::uint64_t>> parse_limit(std::string_view word) {
 
 ProcStatus parse_proc_status(std::string_view text) {
   ProcStatus status;
-  for (const std::string& line : lines_of(text)) {
+  for (const std::string& line : split_words(text, "\n")) {
     const std::size_t colon = line.find(':');
     if (colon == std::string::npos) continue;
     const std::string_view name = std::string_view(line).substr(0, colon);
@@ -72,8 +70,8 @@ std::optional<std::uint64_t> parse_start_ticks(std::string_view stat) {
 
 std::optional<Memlock> parse_memlock(std::string_view limits) {
   constexpr std::string_view name = "Max locked memory";
-  for (const std::string& line : lines_of(limits)) {
-    if (line.compare(0, name.size(), name) != 0) continue;
+  for (const std::string& line : split_words(limits, "\n")) {
+    if (!line.starts_with(name)) continue;
     const std::vector<std::string> words = split_words(std::string_view(line).substr(name.size()));
     if (words.size() < 2) return std::nullopt;
     const auto soft = parse_limit(words[0]);
@@ -104,7 +102,7 @@ bool maps_all_users(std::string_view uid_map) {
 }
 
 std::optional<std::string> home_of(std::string_view passwd, int uid) {
-  for (const std::string& line : lines_of(passwd)) {
+  for (const std::string& line : split_words(passwd, "\n")) {
     // Empty fields count, which split_words() would leave out.
     std::vector<std::string_view> fields;
     for (std::string_view rest = line;;) {
@@ -122,7 +120,7 @@ std::optional<std::string> home_of(std::string_view passwd, int uid) {
 
 std::vector<std::string> parse_net_dev(std::string_view text) {
   std::vector<std::string> names;
-  for (const std::string& line : lines_of(text)) {
+  for (const std::string& line : split_words(text, "\n")) {
     const std::size_t colon = line.find(':');
     // The two lines of titles have bars.
     if (colon == std::string::npos || line.find('|') != std::string::npos) continue;
@@ -134,7 +132,7 @@ std::vector<std::string> parse_net_dev(std::string_view text) {
 
 std::map<std::string, Counters> parse_net_dev_counters(std::string_view text) {
   std::map<std::string, Counters> counters;
-  for (const std::string& line : lines_of(text)) {
+  for (const std::string& line : split_words(text, "\n")) {
     const std::size_t colon = line.find(':');
     if (colon == std::string::npos || line.find('|') != std::string::npos) continue;
     const std::vector<std::string> words = split_words(std::string_view(line).substr(colon + 1));
@@ -151,7 +149,7 @@ std::map<std::string, Counters> parse_net_dev_counters(std::string_view text) {
 
 std::vector<OnLinkRoute> parse_on_link_routes(std::string_view route) {
   std::vector<OnLinkRoute> routes;
-  for (const std::string& line : lines_of(route)) {
+  for (const std::string& line : split_words(route, "\n")) {
     const std::vector<std::string> words = split_words(line);
     if (words.size() < 8) continue;
     const auto destination = parse_hex(words[1]);
@@ -167,7 +165,7 @@ std::vector<OnLinkRoute> parse_on_link_routes(std::string_view route) {
 std::vector<std::uint32_t> parse_local_ipv4(std::string_view fib_trie) {
   std::vector<std::uint32_t> addresses;
   std::uint32_t last = 0;
-  for (const std::string& line : lines_of(fib_trie)) {
+  for (const std::string& line : split_words(fib_trie, "\n")) {
     const std::vector<std::string> words = split_words(line);
     if (words.size() == 2 && words[0] == "|--") {
       in_addr address{};
@@ -181,7 +179,7 @@ std::vector<std::uint32_t> parse_local_ipv4(std::string_view fib_trie) {
 
 std::vector<Inet6Line> parse_if_inet6(std::string_view text) {
   std::vector<Inet6Line> lines;
-  for (const std::string& line : lines_of(text)) {
+  for (const std::string& line : split_words(text, "\n")) {
     const std::vector<std::string> words = split_words(line);
     if (words.size() != 6 || words[0].size() != 32) continue;
     std::array<std::uint8_t, 16> bytes{};

@@ -168,7 +168,7 @@ Fact<std::string> find_below_root(const FileTree& tree, const KernelAnswers& nod
 std::vector<Library> mapped(const std::vector<Library>& libraries, std::string_view start) {
   std::vector<Library> found;
   std::copy_if(libraries.begin(), libraries.end(), std::back_inserter(found),
-               [&](const Library& library) { return file_name(library.path).compare(0, start.size(), start) == 0; });
+               [&](const Library& library) { return file_name(library.path).starts_with(start); });
   return found;
 }
 
@@ -286,7 +286,7 @@ Serving read_serving(const FileTree& tree, const KernelAnswers& node_answers, in
   process.infiniband_nodes = list_names(tree, proc_file(pid, "root/dev/infiniband"));
   process.rdma_cm_openable = openable_by(rights, answers, process.infiniband_nodes, "rdma_cm");
   for (const std::string& name : list_names(tree, "/sys/class/infiniband_verbs").value_or({})) {
-    if (name.compare(0, 6, "uverbs") != 0) continue;
+    if (!name.starts_with("uverbs")) continue;
     serving.uverbs.push_back({name, openable_by(rights, answers, process.infiniband_nodes, name),
                               answers.open_nodes && holds(*answers.open_nodes, name)});
   }

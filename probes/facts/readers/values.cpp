@@ -49,7 +49,7 @@ std::optional<std::string> text_after(std::string_view lines, std::string_view p
   while (!lines.empty()) {
     const std::size_t end = std::min(lines.find('\n'), lines.size());
     const std::string_view line = lines.substr(0, end);
-    if (line.substr(0, prefix.size()) == prefix) return std::string(trim(line.substr(prefix.size())));
+    if (line.starts_with(prefix)) return std::string(trim(line.substr(prefix.size())));
     lines.remove_prefix(std::min(end + 1, lines.size()));
   }
   return std::nullopt;

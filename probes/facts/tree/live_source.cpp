@@ -43,8 +43,8 @@ std::optional<Fact<std::string>> read_small(const std::string& path) {
 
 Fact<std::string> LiveSource::read(const std::string& path) {
   // Files of /proc may come in several pieces, however short they are. What has no content may be no file at all.
-  const bool is_attribute = path.compare(0, 5, "/sys/") == 0;
-  if (is_attribute || path.compare(0, 6, "/proc/") != 0) {
+  const bool is_attribute = path.starts_with("/sys/");
+  if (is_attribute || !path.starts_with("/proc/")) {
     auto content = read_small(path);
     if (content && (is_attribute || !*content || !(*content)->empty())) return std::move(*content);
   }

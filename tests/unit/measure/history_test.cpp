@@ -20,15 +20,15 @@ using Outcome = Change::Outcome;
 constexpr Margins margins{1.25, 1.08};
 
 /// How the level of a whole run differs from that of others.
-struct Machine {
+struct NoisyMachine {
   std::string name;
   std::function<double(Noise&)> level;
 };
 
-Machine steady(double sigma) {
+NoisyMachine steady(double sigma) {
   return {"between runs " + std::to_string(sigma), [sigma](Noise& n) { return n.log_normal(sigma); }};
 }
-Machine disturbed_now_and_then() {
+NoisyMachine disturbed_now_and_then() {
   return {"one run in twelve disturbed",
           [](Noise& n) { return n.log_normal(0.015) * (n.happens(1.0 / 12) ? 1.3 + n.exponential() : 1); }};
 }
@@ -37,8 +37,8 @@ std::vector<double> run_of(Noise& noise, double level, std::size_t blocks = 5) {
   return noise.series(blocks, [level](Noise& n) { return 5 * level * n.log_normal(0.03); });
 }
 
-Change trial(const Machine& machine, std::size_t runs, double slowdown, std::uint64_t seed,
-             Better better = Better::lower, const Machine& today = steady(0)) {
+Change trial(const NoisyMachine& machine, std::size_t runs, double slowdown, std::uint64_t seed,
+             Better better = Better::lower, const NoisyMachine& today = steady(0)) {
   Noise noise(seed * 7919 + 1);
   std::vector<std::vector<double>> past;
   for (std::size_t i = 0; i < runs; ++i) past.push_back(run_of(noise, machine.level(noise)));
@@ -47,8 +47,8 @@ Change trial(const Machine& machine, std::size_t runs, double slowdown, std::uin
                       margins);
 }
 
-int alarms(const Machine& machine, std::size_t runs, double slowdown, int trials, Better better = Better::lower,
-           const Machine& today = steady(0)) {
+int alarms(const NoisyMachine& machine, std::size_t runs, double slowdown, int trials, Better better = Better::lower,
+           const NoisyMachine& today = steady(0)) {
   int count = 0;
   for (int i = 0; i < trials; ++i) {
     count += trial(machine, runs, slowdown, static_cast<std::uint64_t>(i), better, today).outcome == Outcome::slower;

@@ -19,12 +19,8 @@ namespace fs = std::filesystem;
 constexpr std::size_t most_config_bytes = std::size_t{16} << 20U;
 constexpr std::size_t most_table_bytes = std::size_t{64} << 20U;
 
-bool ends_with(const std::string& word, const std::string& end) {
-  return word.size() >= end.size() && word.compare(word.size() - end.size(), end.size(), end) == 0;
-}
-
 /// "models/Qwen3/config.json" is of Qwen3.
-std::string name_of(const fs::path& config) {
+std::string name_of_config(const fs::path& config) {
   const std::string folder = fs::path(config).parent_path().filename().string();
   const std::string name = folder.empty() || folder == "." || folder == ".." ? config.filename().string() : folder;
   return text::shortened(text::printable(name), 60);
@@ -35,12 +31,12 @@ traffic::Model read_model(const std::string& word) {
   std::error_code error;
   const bool folder = fs::is_directory(config, error);
   if (folder) config /= "config.json";
-  if (!folder && !ends_with(word, ".json") && word != "-" && !fs::exists(config, error))
+  if (!folder && !word.ends_with(".json") && word != "-" && !fs::exists(config, error))
     return traffic::model_named(word);
   if (word == "-")
     return traffic::model_of_config(io::read_input(word, most_config_bytes), "standard input", "the model");
   const std::string shown = text::printable(config.string());
-  return traffic::model_of_config(io::read_input(config.string(), most_config_bytes), shown, name_of(config));
+  return traffic::model_of_config(io::read_input(config.string(), most_config_bytes), shown, name_of_config(config));
 }
 
 }  // namespace

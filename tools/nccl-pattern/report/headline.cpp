@@ -25,8 +25,6 @@ using text::Tone;
 /// From here on the rate says more than the time.
 constexpr std::uint64_t large_bytes = 4U << 20;
 
-std::string rate(double tok_s) { return tok_s < 10'000 ? fmt::format("{:.1f}", tok_s) : fmt::format("{:.0f}", tok_s); }
-
 std::string figure(const Subject& subject, const Result& result) {
   if (subject.whole_step || subject.size_bytes < large_bytes || result.busbw_gb_s <= 0) {
     return duration(typical_us(result));
@@ -100,8 +98,8 @@ Tone proof_tone(const Report& report) {
 
 std::string interval_words(const std::optional<predict::Interval>& interval) {
   if (!interval) return "";
-  if (!std::isfinite(interval->high)) return fmt::format(" ({} or more)", rate(interval->low));
-  return fmt::format(" ({}-{})", rate(interval->low), rate(interval->high));
+  if (!std::isfinite(interval->high)) return fmt::format(" ({} or more)", token_rate(interval->low));
+  return fmt::format(" ({}-{})", token_rate(interval->low), token_rate(interval->high));
 }
 
 void write_price(Writer& writer, const predict::Prediction& prediction) {
@@ -109,17 +107,18 @@ void write_price(Writer& writer, const predict::Prediction& prediction) {
   const std::string& b = prediction.predicted_on;
   if (prediction.tok_s) {
     writer.line(fmt::format("{} tok/s on {} would be {} tok/s{} on {}, if only communication changes",
-                            rate(*prediction.measured_tok_s), a, rate(*prediction.tok_s),
+                            token_rate(*prediction.measured_tok_s), a, token_rate(*prediction.tok_s),
                             interval_words(prediction.interval), b),
                 Tone::strong);
   } else if (prediction.measured_tok_s) {
-    writer.line(fmt::format("nothing is predicted from {} tok/s on {}: {}", rate(*prediction.measured_tok_s), a,
+    writer.line(fmt::format("nothing is predicted from {} tok/s on {}: {}", token_rate(*prediction.measured_tok_s), a,
                             prediction.warnings.empty() ? "the latencies contradict it" : prediction.warnings.front()),
                 Tone::warn);
   }
-  const std::string ceilings = a == b ? fmt::format("{} tok/s on {}", rate(prediction.ceiling_a_tok_s), a)
-                                      : fmt::format("{} tok/s on {} and {} on {}", rate(prediction.ceiling_b_tok_s), b,
-                                                    rate(prediction.ceiling_a_tok_s), a);
+  const std::string ceilings = a == b
+                                   ? fmt::format("{} tok/s on {}", token_rate(prediction.ceiling_a_tok_s), a)
+                                   : fmt::format("{} tok/s on {} and {} on {}", token_rate(prediction.ceiling_b_tok_s),
+                                                 b, token_rate(prediction.ceiling_a_tok_s), a);
   writer.line(fmt::format("communication alone would allow {}{}", ceilings,
                           prediction.measured_tok_s ? "" : " (--tok-s with --measured-on predicts yours)"));
 }

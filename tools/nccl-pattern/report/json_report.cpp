@@ -4,21 +4,14 @@
 #include <cmath>
 
 #include "collectives/traffic/bus_bandwidth.h"
-#include "core/text/utf8.h"
+#include "core/text/json.h"
 #include "core/version.h"
 #include "tools/nccl-pattern/report/json_parts.h"
 
 namespace rocekit::pattern {
-
-Json or_null(const std::optional<double>& value) { return value ? Json(*value) : Json(nullptr); }
-/// JSON has no infinity: an end of an interval that is none is null.
-Json finite(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
-
-Json sentences(const std::vector<std::string>& list) {
-  return list_of(list, [](const std::string& text) { return Json(text::valid_utf8(text)); });
-}
-
 namespace {
+
+using json::clean;
 
 Json part_json(const traffic::Part& part) {
   return {{"what", part.what}, {"elements", part.elements}, {"dtype", to_string(part.type)}, {"bytes", part.bytes()}};
@@ -26,7 +19,7 @@ Json part_json(const traffic::Part& part) {
 
 Json operation_json(const traffic::Operation& operation) {
   Json json = {{"op", to_string(operation.kind)},
-               {"what", text::valid_utf8(operation.what)},
+               {"what", clean(operation.what)},
                {"issued_by", operation.issued_by},
                {"group", to_string(operation.group)},
                {"ranks", operation.ranks},
@@ -49,7 +42,7 @@ Json operation_json(const traffic::Operation& operation) {
 }
 
 Json model_json(const traffic::Model& model) {
-  return {{"name", text::valid_utf8(model.name)},
+  return {{"name", clean(model.name)},
           {"hidden_size", model.hidden},
           {"layers", model.layers},
           {"dense_layers", model.dense_layers},
@@ -76,7 +69,7 @@ Json step_json(const traffic::Step& step) {
           {"bytes_per_rank", step.bytes_per_rank()},
           {"wire_bytes_per_rank", step.wire_bytes_per_rank()},
           {"operations", list_of(step.operations, operation_json)},
-          {"notes", sentences(step.notes)}};
+          {"notes", list_of(step.notes)}};
 }
 
 Json latency_json(const predict::Estimate& estimate) {
@@ -89,7 +82,7 @@ Json latency_json(const predict::Estimate& estimate) {
 
 Json priced_json(const predict::PricedOperation& operation) {
   return {{"op", to_string(operation.kind)},
-          {"what", text::valid_utf8(operation.what)},
+          {"what", clean(operation.what)},
           {"size_bytes", operation.size_bytes},
           {"count", operation.count},
           {"measured_latency_us", latency_json(operation.a)},
@@ -115,9 +108,9 @@ Json prediction_json(const predict::Prediction& prediction, const traffic::Step&
           {"measured_ceiling_tok_s", prediction.ceiling_a_tok_s},
           {"predicted_ceiling_tok_s", prediction.ceiling_b_tok_s},
           {"operations", list_of(prediction.operations, priced_json)},
-          {"warnings", sentences(prediction.warnings)},
-          {"extrapolations", sentences(prediction.extrapolations)},
-          {"assumptions", sentences(prediction.assumptions)}};
+          {"warnings", list_of(prediction.warnings)},
+          {"extrapolations", list_of(prediction.extrapolations)},
+          {"assumptions", list_of(prediction.assumptions)}};
 }
 
 }  // namespace
@@ -133,7 +126,7 @@ Json document_head(const std::string& started_at) {
 
 Json plan_json(const Plan& plan) {
   const Options& options = plan.options;
-  Json json = {{"mode", text::valid_utf8(options.mode)},
+  Json json = {{"mode", clean(options.mode)},
                {"ranks", options.pattern ? plan.operations.front().ranks : options.parallelism->ranks()}};
   if (options.pattern) {
     json["pattern"] = to_string(*options.pattern);

@@ -1,7 +1,7 @@
 #include <optional>
 #include <utility>
 
-#include "core/text/utf8.h"
+#include "core/text/json.h"
 #include "probes/report/json_report.h"
 #include "tools/nccl-pattern/labels.h"
 #include "tools/nccl-pattern/report/json_parts.h"
@@ -11,8 +11,8 @@
 namespace rocekit::pattern {
 namespace {
 
-std::string clean(const std::string& text) { return text::valid_utf8(text); }
-Json known(const std::string& text) { return text.empty() ? Json(nullptr) : Json(clean(text)); }
+using json::clean;
+using json::known;
 
 Json host_json(const Host& host) {
   return {{"rank", host.rank}, {"name", clean(host.name)}, {"device", known(host.device)}, {"cpu", known(host.cpu)}};
@@ -36,7 +36,7 @@ Json proof_json(const Proof& proof, bool grown_only) {
           {"transport", proof.verdict == Proof::Verdict::proven ? known(proof.transport) : Json(nullptr)},
           {"sentence", clean(proof.sentence)},
           {"counters", std::move(counters)},
-          {"log_lines", sentences(proof.log_lines)}};
+          {"log_lines", list_of(proof.log_lines)}};
 }
 
 Json algorithm_json(const proof::AlgorithmUse& use) {
@@ -52,8 +52,8 @@ Json side_json(const SideResult& side) {
   proof["by_counters"] = side.proof.by_counters;
   proof["by_log"] = side.proof.by_log;
   proof["seen_transport"] = known(side.proof.transport);
-  proof["rails"] = sentences(side.proof.rails);
-  proof["idle_rails"] = sentences(side.proof.idle_rails);
+  proof["rails"] = list_of(side.proof.rails);
+  proof["idle_rails"] = list_of(side.proof.idle_rails);
   proof["gpu_direct"] = side.proof.gpu_direct ? Json(*side.proof.gpu_direct) : Json(nullptr);
   proof["expected_bytes"] = side.proof.expected_bytes;
   proof["algorithms"] = list_of(side.proof.algorithms, algorithm_json);
@@ -64,11 +64,11 @@ Json side_json(const SideResult& side) {
           {"library", known(side.details.library)},
           {"library_version", known(side.details.library_version)},
           {"communicator", known(side.details.communicator)},
-          {"devices", sentences(side.devices)},
-          {"environment", sentences(side.environment)},
+          {"devices", list_of(side.devices)},
+          {"environment", list_of(side.environment)},
           {"connect_ms", side.connect_ms},
           {"first_call_ms", side.first_call_ms},
-          {"notes", sentences(side.details.notes)},
+          {"notes", list_of(side.details.notes)},
           {"proof", std::move(proof)}};
 }
 
@@ -181,7 +181,7 @@ std::string render_json(const Report& report) {
   Json document = document_head(report.started_at);
   document["elapsed_s"] = report.elapsed_s;
   document["door"] = clean(report.door);
-  document["arguments"] = sentences(report.arguments);
+  document["arguments"] = list_of(report.arguments);
   document["hosts"] = list_of(report.hosts, host_json);
   document["plan"] = plan_json(report.plan);
   document["sides"] = list_of(report.sides, side_json);
@@ -201,9 +201,9 @@ std::string render_json(const Report& report) {
   document["predictions"] = predictions_json(report.predictions, report.plan.steps);
   document["predicted_from"] =
       report.predictions.empty() ? Json(nullptr) : Json(collectives::to_string(report.predicted_from));
-  document["function_only"] = sentences(report.function_only);
+  document["function_only"] = list_of(report.function_only);
   document["required"] = report.required ? Json(clean(*report.required)) : Json(nullptr);
-  document["notes"] = sentences(report.notes);
+  document["notes"] = list_of(report.notes);
   document["findings"] = list_of(report.findings, report::finding_json);
   document["verdict"] = checks::to_string(report.verdict);
   return document.dump(2) + '\n';

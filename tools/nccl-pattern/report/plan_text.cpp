@@ -21,8 +21,6 @@ std::string digits(double value) {
   return fmt::format("{:.{}f}", value, size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 3);
 }
 
-std::string rate(double tok_s) { return fmt::format("{:.1f}", tok_s); }
-
 std::string model_words(const traffic::Model& model) {
   std::string words = fmt::format("{}: hidden size {}, {}, vocabulary {}, {}", model.name, model.hidden,
                                   plural(model.layers, "layer"), model.vocabulary, traffic::to_string(model.type));
@@ -91,22 +89,23 @@ void write_prediction(Writer& writer, const predict::Prediction& prediction) {
   const std::string& b = prediction.predicted_on;
   if (prediction.measured_tok_s) {
     writer.line(fmt::format("{} tok/s measured on {}: {} ms a step, {} of it communication, {} the rest",
-                            rate(*prediction.measured_tok_s), a, digits(*prediction.step_a_ms),
+                            token_rate(*prediction.measured_tok_s), a, digits(*prediction.step_a_ms),
                             digits(prediction.communication_a_ms), digits(*prediction.rest_ms)));
   }
   if (prediction.tok_s) {
-    std::string words = fmt::format("{} tok/s predicted on {}", rate(*prediction.tok_s), b);
+    std::string words = fmt::format("{} tok/s predicted on {}", token_rate(*prediction.tok_s), b);
     if (prediction.interval) {
-      words += std::isfinite(prediction.interval->high)
-                   ? fmt::format(", {} to {}", rate(prediction.interval->low), rate(prediction.interval->high))
-                   : fmt::format(", {} or more", rate(prediction.interval->low));
+      words +=
+          std::isfinite(prediction.interval->high)
+              ? fmt::format(", {} to {}", token_rate(prediction.interval->low), token_rate(prediction.interval->high))
+              : fmt::format(", {} or more", token_rate(prediction.interval->low));
     }
     writer.line(words);
   } else if (prediction.measured_tok_s) {
     writer.line(fmt::format("nothing is predicted on {}", b));
   }
   writer.line(fmt::format("communication alone would allow {} tok/s on {} and {} on {}",
-                          rate(prediction.ceiling_a_tok_s), a, rate(prediction.ceiling_b_tok_s), b));
+                          token_rate(prediction.ceiling_a_tok_s), a, token_rate(prediction.ceiling_b_tok_s), b));
   writer.blank();
   text::Table table(
       {{"count", 0}, {"operation", 0}, {"what", 1}, {"size", 0}, {a + " us", 0}, {b + " us", 0}, {"saved ms", 0}});

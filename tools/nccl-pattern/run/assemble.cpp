@@ -12,18 +12,12 @@ namespace {
 
 using collectives::Timing;
 
-double median_of(std::vector<double> values) {
-  if (values.empty()) return 0;
-  std::sort(values.begin(), values.end());
-  return measure::quantile(values, 0.5);
-}
-
 std::vector<double> block_medians(const Series& series) {
   std::vector<double> medians;
   std::size_t begin = 0;
   for (const std::size_t count : series.block_samples) {
     const auto from = series.samples_us.begin() + static_cast<std::ptrdiff_t>(begin);
-    medians.push_back(median_of({from, from + static_cast<std::ptrdiff_t>(count)}));
+    medians.push_back(measure::median({from, from + static_cast<std::ptrdiff_t>(count)}));
     begin += count;
   }
   return medians;

@@ -22,11 +22,6 @@ constexpr double cohort_bandwidth = 0.80;
 /// Pairs on one switch and pairs across the spine differ by two hops, at most about 1 us together.
 constexpr double cohort_latency = 2.0;
 
-double median_of(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return measure::quantile(values, 0.5);
-}
-
 /// The rank that takes part in each of several slow pairs.
 std::optional<int> common_rank(const std::vector<const Result*>& slow) {
   if (slow.size() < 2) return std::nullopt;
@@ -92,7 +87,7 @@ void judge_cohort(const Report& report, std::vector<Finding>& out) {
     const auto value = [&](const Result& r) { return latency ? *r.latency_us.p50 : r.bandwidth.mean_gbit_s; };
     std::vector<double> values;
     for (const Result* result : *results) values.push_back(value(*result));
-    const double median = median_of(std::move(values));
+    const double median = measure::median(std::move(values));
     std::vector<const Result*> slow;
     for (const Result* result : *results) {
       const bool is_slow =

@@ -196,10 +196,10 @@ void judge_lost_datagrams(const Report& report, std::vector<Finding>& out) {
 // ---- ROCE-PERF-005, -006 --------------------------------------------------------------------------------------------
 
 /// Results that differ in size only are one fault: the first is told, the others are counted.
-using Series = std::tuple<verbs::Transport, verbs::Operation, std::vector<std::size_t>>;
+using FaultKey = std::tuple<verbs::Transport, verbs::Operation, std::vector<std::size_t>>;
 
 void judge_proof(const Report& report, std::vector<Finding>& out) {
-  std::map<Series, std::vector<const Result*>> contradicted;
+  std::map<FaultKey, std::vector<const Result*>> contradicted;
   for (const Result& result : report.results) {
     if (result.proof.verdict != Proof::Verdict::contradicted) continue;
     contradicted[{result.transport, result.operation, result.paths}].push_back(&result);
@@ -229,7 +229,7 @@ void judge_proof(const Report& report, std::vector<Finding>& out) {
 }
 
 void judge_content(const Report& report, std::vector<Finding>& out) {
-  std::map<Series, std::vector<const Result*>> damaged;
+  std::map<FaultKey, std::vector<const Result*>> damaged;
   for (const Result& result : report.results) {
     if (result.corrupt_messages.value_or(0) == 0) continue;
     damaged[{result.transport, result.operation, result.paths}].push_back(&result);

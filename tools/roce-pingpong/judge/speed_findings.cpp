@@ -34,9 +34,9 @@ constexpr double most_operation_us = 4.5;
 
 // ---- words --------------------------------------------------------------------------------------------------------
 
-/// Series that differ in size only.
-using Series = std::tuple<int, int, std::vector<std::size_t>, verbs::Operation, bool>;
-Series series_of(const Result& result) {
+/// SizesKey that differ in size only.
+using SizesKey = std::tuple<int, int, std::vector<std::size_t>, verbs::Operation, bool>;
+SizesKey series_of(const Result& result) {
   return {result.rank_a, result.rank_b, result.paths, result.operation, result.bidirectional};
 }
 
@@ -168,7 +168,7 @@ double expected_of(const Result& result) {
 }
 
 void judge_bandwidth(const Report& report, std::vector<Finding>& out) {
-  std::map<Series, std::vector<const Result*>> by_series;
+  std::map<SizesKey, std::vector<const Result*>> by_series;
   for (const Result& result : report.results) {
     if (is_large_stream(report, result)) by_series[series_of(result)].push_back(&result);
   }
@@ -212,7 +212,7 @@ void judge_bandwidth(const Report& report, std::vector<Finding>& out) {
 // ---- ROCE-PERF-004 --------------------------------------------------------------------------------------------------
 
 void judge_latency(const Report& report, std::vector<Finding>& out) {
-  std::map<Series, const Result*> smallest;
+  std::map<SizesKey, const Result*> smallest;
   for (const Result& result : report.results) {
     if (!is_small_message(report, result)) continue;
     const Result*& kept = smallest[series_of(result)];

@@ -4,9 +4,9 @@
 
 #include <cstdint>
 
+#include "core/text/csv.h"
 #include "core/text/sizes.h"
 #include "tools/roce-pingpong/labels.h"
-#include "tools/roce-pingpong/report/csv_report.h"
 
 namespace rocekit::pingpong {
 
@@ -21,7 +21,7 @@ std::string render_histograms(const Report& report) {
     std::uint64_t so_far = 0;
     for (const measure::HistogramBin& bin : result.latency_us.histogram) {
       so_far += bin.count;
-      out += fmt::format("{},{},{},{},{},{},{},{:.6g},{:.6g},{},{:.6g},{:.6g}\n", csv_field(series),
+      out += fmt::format("{},{},{},{},{},{},{},{:.6g},{:.6g},{},{:.6g},{:.6g}\n", text::csv_field(series),
                          verbs::to_string(result.transport), verbs::to_string(result.operation), result.size_bytes,
                          result.rank_a, result.rank_b, path_numbers(result.paths), bin.low, bin.high, bin.count,
                          static_cast<double>(bin.count) / all, static_cast<double>(so_far) / all);

@@ -1,42 +1,23 @@
 #include "tools/roce-pingpong/report/json_report.h"
 
-#include <cmath>
 #include <optional>
-#include <type_traits>
 #include <utility>
 
-#include "core/text/utf8.h"
+#include "core/text/json.h"
 #include "probes/report/json_report.h"
 #include "tools/roce-pingpong/labels.h"
 
 namespace rocekit::pingpong {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
-std::string clean(const std::string& text) { return text::valid_utf8(text); }
-
-template <class T>
-Json or_null(const std::optional<T>& value) {
-  if (!value) return nullptr;
-  if constexpr (std::is_same_v<T, std::string>) {
-    return clean(*value);
-  } else {
-    return *value;
-  }
-}
+using json::clean;
+using json::finite;
+using json::Json;
+using json::known;
+using json::list_of;
+using json::or_null;
 
 Json known(int value) { return value > 0 ? Json(value) : Json(nullptr); }
-Json known(const std::string& text) { return text.empty() ? Json(nullptr) : Json(clean(text)); }
-/// JSON has no infinity: an end of an interval that is none is null.
-Json finite(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
-
-template <class T, class F>
-Json list_of(const std::vector<T>& items, F&& to_json) {
-  Json list = Json::array();
-  for (const T& item : items) list.push_back(to_json(item));
-  return list;
-}
 
 Json host_json(const Host& host) {
   return {{"rank", host.rank},

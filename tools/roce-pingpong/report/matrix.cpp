@@ -23,15 +23,10 @@ using text::Tone;
 constexpr double slow_latency = 2.0;
 constexpr double slow_bandwidth = 0.8;
 
-using Series = std::pair<verbs::Transport, verbs::Operation>;
+using GridKey = std::pair<verbs::Transport, verbs::Operation>;
 
 std::optional<double> value_of(const Result& result) {
   return result.metric == Metric::latency ? result.latency_us.p50 : std::optional(result.bandwidth.mean_gbit_s);
-}
-
-double median_of(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return measure::quantile(values, 0.5);
 }
 
 std::string shown(Metric metric, double value) {
@@ -41,7 +36,7 @@ std::string shown(Metric metric, double value) {
 /// One grid: a transport, an operation, a size and a number of paths.
 struct Grid {
   Metric metric = Metric::latency;
-  Series series;
+  GridKey series;
   std::size_t size_bytes = 0;
   std::size_t paths = 0;
   std::map<std::pair<int, int>, double> values;
@@ -53,7 +48,7 @@ std::vector<Grid> grids_of(const Report& report, Metric metric) {
   for (const Result& result : report.results) {
     const std::optional<double> value = value_of(result);
     if (result.metric != metric || !value) continue;
-    const Series series{result.transport, result.operation};
+    const GridKey series{result.transport, result.operation};
     auto grid = std::find_if(grids.begin(), grids.end(), [&](const Grid& g) { return g.series == series; });
     if (grid == grids.end()) grid = grids.insert(grids.end(), Grid{metric, series, result.size_bytes, 0, {}});
     const bool better = metric == Metric::latency ? result.size_bytes < grid->size_bytes
@@ -87,7 +82,7 @@ std::string grid_heading(const Grid& grid) {
 std::string grid_table(const Report& report, const Grid& grid, const TableLayout& layout) {
   std::vector<double> values;
   for (const auto& [pair, value] : grid.values) values.push_back(value);
-  const double median = median_of(values);
+  const double median = measure::median(values);
   const int ranks = static_cast<int>(report.hosts.size());
   std::size_t name_width = 4;
   for (const Host& host : report.hosts) name_width = std::max(name_width, host.name.size());
@@ -125,7 +120,8 @@ std::string grid_table(const Report& report, const Grid& grid, const TableLayout
 /// "1.42 - 1.61 (1.47)"
 std::string spread(Metric metric, const std::vector<double>& values) {
   const auto [least, most] = std::minmax_element(values.begin(), values.end());
-  return fmt::format("{} - {} ({})", shown(metric, *least), shown(metric, *most), shown(metric, median_of(values)));
+  return fmt::format("{} - {} ({})", shown(metric, *least), shown(metric, *most),
+                     shown(metric, measure::median(values)));
 }
 
 std::string ratio_spread(const std::vector<const Comparison*>& comparisons) {
@@ -148,12 +144,12 @@ std::string ratio_spread(const std::vector<const Comparison*>& comparisons) {
 
 /// By size: what the pairs have in common.
 std::string spread_table(const Report& report, Metric metric, const TableLayout& layout) {
-  std::vector<Series> series;
-  std::map<std::pair<std::size_t, std::size_t>, std::map<Series, std::vector<double>>> lines;
+  std::vector<GridKey> series;
+  std::map<std::pair<std::size_t, std::size_t>, std::map<GridKey, std::vector<double>>> lines;
   for (const Result& result : report.results) {
     const std::optional<double> value = value_of(result);
     if (result.metric != metric || !value) continue;
-    const Series name{result.transport, result.operation};
+    const GridKey name{result.transport, result.operation};
     if (std::find(series.begin(), series.end(), name) == series.end()) series.push_back(name);
     lines[{result.size_bytes, result.paths.size()}][name].push_back(*value);
   }
@@ -168,7 +164,7 @@ std::string spread_table(const Report& report, Metric metric, const TableLayout&
   const bool several = std::any_of(lines.begin(), lines.end(), [](const auto& line) { return line.first.second > 1; });
   std::vector<Column> columns{{"SIZE", 0, true}};
   if (several) columns.push_back({"PATHS", 0, true});
-  for (const Series& name : series) {
+  for (const GridKey& name : series) {
     columns.push_back({series_name(name.first, name.second), name == series.front() ? 0 : 1});
   }
   for (const auto& [sides, found] : compared) {
@@ -178,7 +174,7 @@ std::string spread_table(const Report& report, Metric metric, const TableLayout&
   for (const auto& [line, by_series] : lines) {
     std::vector<Cell> cells{{text::exact_size(line.first)}};
     if (several) cells.push_back({std::to_string(line.second)});
-    for (const Series& name : series) {
+    for (const GridKey& name : series) {
       const auto found = by_series.find(name);
       cells.push_back({found == by_series.end() ? "-" : spread(metric, found->second)});
     }

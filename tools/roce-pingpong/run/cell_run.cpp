@@ -33,12 +33,6 @@ constexpr int first_window = 4;
 constexpr int patience = 5;
 constexpr milliseconds least_patience{10'000};
 
-double median_of(std::vector<double> values) {
-  if (values.empty()) return 0;
-  std::sort(values.begin(), values.end());
-  return measure::quantile(values, 0.5);
-}
-
 struct Vote {
   bool enough = true;
   std::vector<std::uint64_t> iterations;  ///< of the initiator, by transport
@@ -135,7 +129,7 @@ void CellRun::latency_block(const Seat& seat, Series& series, const Amount& amou
   std::vector<double> us;
   us.reserve(samples.size());
   for (const std::uint64_t ticks : samples.ticks()) us.push_back(static_cast<double>(ticks) * scale);
-  const double median = median_of(us);
+  const double median = measure::median(us);
   series.iteration_ns = median * (one_sided ? 1000.0 : 2000.0);
   if (!counted) return;
   series.record.block_medians_us.push_back(median);

@@ -32,7 +32,7 @@ constexpr std::size_t least_direction_rounds = 8;
 constexpr milliseconds direction_block{40};
 /// Many in a short block even where RDMA is slow, and large enough for the rate of bytes to decide.
 constexpr std::size_t direction_size = 65536;
-constexpr milliseconds warming{50};  ///< first messages and, of streams, a block that is not counted
+constexpr milliseconds warming_time{50};  ///< first messages and, of streams, a block that is not counted
 
 /// Bandwidth of small messages is a rate of messages; a run without --sizes leaves it out.
 constexpr std::size_t least_default_bandwidth_size = 65536;
@@ -199,12 +199,12 @@ Plan make_plan(const std::vector<Node>& nodes, const Settings& settings) {
   return plan;
 }
 
-milliseconds directions_time() { return 2 * (warming + static_cast<int>(direction_rounds) * direction_block); }
+milliseconds directions_time() { return 2 * (warming_time + static_cast<int>(direction_rounds) * direction_block); }
 
 milliseconds least_time(const Cell& cell) {
   const milliseconds block = cell.metric == Metric::bandwidth ? shortest_bandwidth_block : shortest_latency_block;
   const CellTime least;
-  return static_cast<int>(cell.transports.size()) * (warming + static_cast<int>(least.least_rounds) * block);
+  return static_cast<int>(cell.transports.size()) * (warming_time + static_cast<int>(least.least_rounds) * block);
 }
 
 CellTime time_of(const Settings& settings, const Cell& cell, const std::vector<const Cell*>& later, nanoseconds left) {
@@ -242,7 +242,7 @@ CellTime time_of(const Settings& settings, const Cell& cell, const std::vector<c
   double sum = weight_of(cell);
   for (const Cell* other : later) sum += weight_of(*other);
   time.total = nanoseconds(static_cast<std::int64_t>(static_cast<double>(left.count()) * weight_of(cell) / sum));
-  time.block = std::clamp((time.total / transports - warming) / static_cast<int>(rounds), shortest, longest);
+  time.block = std::clamp((time.total / transports - warming_time) / static_cast<int>(rounds), shortest, longest);
   time.most_rounds = rounds;
   return time;
 }

@@ -10,27 +10,20 @@
 
 #include "core/error.h"
 #include "core/io/user_files.h"
-#include "core/text/utf8.h"
+#include "core/text/json.h"
 #include "probes/facts/facts_json.h"
 #include "probes/report/json_report.h"
 
 namespace rocekit::preflight {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using json::clean;
+using json::Json;
+using json::list_of;
 
 constexpr std::size_t most_bytes = std::size_t{16} << 20U;
 constexpr const char* schema = "rocekit/baseline";
-constexpr std::size_t most_blocks = 1'000;
-
-std::string clean(const std::string& text) { return text::valid_utf8(text); }
-
-template <class T, class F>
-Json list_of(const std::vector<T>& items, F&& to_json) {
-  Json list = Json::array();
-  for (const T& item : items) list.push_back(to_json(item));
-  return list;
-}
+constexpr std::size_t most_blocks_of_run = 1'000;
 
 Json quantity_json(const Quantity& q) {
   return {
@@ -113,7 +106,7 @@ Quantity quantity_of(const Place& place) {
   quantity.from = place.at("from").text();
   quantity.to = place.at("to").text();
   quantity.what = place.at("what").text();
-  quantity.blocks = place.at("blocks").list(most_blocks, [](const Place& block) { return block.positive(); });
+  quantity.blocks = place.at("blocks").list(most_blocks_of_run, [](const Place& block) { return block.positive(); });
   if (quantity.blocks.empty()) place.at("blocks").fail("is empty");
   return quantity;
 }

@@ -115,10 +115,7 @@ bool is_done(const Report& report, Step step) {
 
 /// What --quick leaves out is no gap.
 bool is_left_out(const Report& report, const Quantity& quantity) {
-  const bool turn =
-      quantity.what.size() > std::string_view(in_turn).size() &&
-      quantity.what.compare(quantity.what.size() - std::string_view(in_turn).size(), std::string::npos, in_turn) == 0;
-  return turn && report.settings.effort == Effort::quick;
+  return quantity.what.ends_with(in_turn) && report.settings.effort == Effort::quick;
 }
 
 const Quantity* find(const std::vector<Quantity>& list, const Quantity& wanted) {

@@ -1,30 +1,16 @@
 #include "tools/roce-preflight/report/json_report.h"
 
-#include <cmath>
-#include <nlohmann/json.hpp>
-
-#include "core/text/utf8.h"
+#include "core/text/json.h"
 #include "probes/report/json_report.h"
 
 namespace rocekit::preflight {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
-std::string clean(const std::string& text) { return text::valid_utf8(text); }
-Json finite(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
-
-template <class T>
-Json or_null(const std::optional<T>& value) {
-  return value ? Json(*value) : Json(nullptr);
-}
-
-template <class T, class F>
-Json list_of(const std::vector<T>& items, F&& to_json) {
-  Json list = Json::array();
-  for (const T& item : items) list.push_back(to_json(item));
-  return list;
-}
+using json::clean;
+using json::finite;
+using json::Json;
+using json::list_of;
+using json::or_null;
 
 Json host_json(const Node& node) {
   const Json rails = list_of(node.probe.rails, [](const derived::Rail& rail) {
