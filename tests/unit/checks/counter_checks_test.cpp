@@ -11,7 +11,7 @@ using facts::Why;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-constexpr const char* all_ids[] = {"ROCE-CTR-001", "ROCE-CTR-002", "ROCE-CTR-003"};
+constexpr const char* counter_ids[] = {"ROCE-CTR-001", "ROCE-CTR-002", "ROCE-CTR-003"};
 
 /// hw_counters and packets of an mlx5 device after months of work, as a real machine showed them.
 facts::NodeFacts long_running() {
@@ -38,7 +38,7 @@ void set_hw(facts::NodeFacts& node, const char* device, const char* name, std::u
 }
 
 TEST(CounterChecks, AreQuietOnHealthyNodes) {
-  for (const char* id : all_ids) {
+  for (const char* id : counter_ids) {
     EXPECT_EQ(sample::worst(sample::run(id, sample::gb10())), Severity::ok) << id;
     EXPECT_EQ(sample::worst(sample::run(id, long_running())), Severity::ok) << id;
   }
@@ -55,7 +55,7 @@ TEST(CounterChecks, AreSkippedWhereDriversKeepNoSuchCounters) {
   EXPECT_EQ(sample::worst(sample::run("ROCE-CTR-001", node)), Severity::skipped);
   EXPECT_EQ(sample::worst(sample::run("ROCE-CTR-003", node)), Severity::skipped);
   node.devices.clear();
-  for (const char* id : all_ids) EXPECT_EQ(sample::worst(sample::run(id, node)), Severity::skipped) << id;
+  for (const char* id : counter_ids) EXPECT_EQ(sample::worst(sample::run(id, node)), Severity::skipped) << id;
 }
 
 TEST(CounterChecks, AreUnknownWhenCountersCannotBeRead) {
@@ -64,7 +64,7 @@ TEST(CounterChecks, AreUnknownWhenCountersCannotBeRead) {
     device.ports.at(0).hw_counters = device.ports.at(0).counters = Missing{Why::permission, "counters: denied"};
   }
   for (facts::Netdev& netdev : node.netdevs) netdev.statistics = Missing{Why::not_supported, "ETHTOOL_GSTATS"};
-  for (const char* id : all_ids) EXPECT_EQ(sample::worst(sample::run(id, node)), Severity::unknown) << id;
+  for (const char* id : counter_ids) EXPECT_EQ(sample::worst(sample::run(id, node)), Severity::unknown) << id;
 }
 
 TEST(Ctr001, WarnsBeyondTheRateOfItsOwnDirection) {

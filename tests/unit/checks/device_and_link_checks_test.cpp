@@ -10,6 +10,8 @@ namespace {
 using facts::Missing;
 using facts::NodeFacts;
 using facts::Why;
+using sample::absent;
+using sample::denied;
 using sample::run;
 using sample::text_of;
 using sample::worst;
@@ -18,9 +20,6 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::SizeIs;
-
-const Missing denied{Why::permission, "open: Permission denied"};
-const Missing absent{Why::absent, ""};
 
 NodeFacts without_devices(NodeFacts node) {
   node.devices.clear();

@@ -13,8 +13,9 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 
-constexpr const char* all_ids[] = {"ROCE-ENV-001", "ROCE-ENV-002", "ROCE-ENV-003", "ROCE-ENV-004", "ROCE-ENV-005",
-                                   "ROCE-ENV-006", "ROCE-ENV-007", "ROCE-ENV-008", "ROCE-ENV-009", "ROCE-ENV-010"};
+constexpr const char* environment_ids[] = {"ROCE-ENV-001", "ROCE-ENV-002", "ROCE-ENV-003", "ROCE-ENV-004",
+                                           "ROCE-ENV-005", "ROCE-ENV-006", "ROCE-ENV-007", "ROCE-ENV-008",
+                                           "ROCE-ENV-009", "ROCE-ENV-010"};
 
 facts::NodeFacts with_env(const std::string& name, const std::string& value) {
   facts::NodeFacts node = sample::gb10();
@@ -59,7 +60,7 @@ facts::NodeFacts server(int rails, bool lan_card = false) {
 }
 
 TEST(EnvironmentChecks, SayNothingAgainstHealthyNodes) {
-  for (const char* id : all_ids) {
+  for (const char* id : environment_ids) {
     for (const facts::NodeFacts& node : {sample::gb10(), sample::soft_roce(), server(8), server(9, true)}) {
       EXPECT_LE(sample::worst(sample::run(id, node)), Severity::skipped)
           << id << sample::text_of(sample::run(id, node));

@@ -10,6 +10,8 @@ namespace {
 using facts::Missing;
 using facts::NodeFacts;
 using facts::Why;
+using sample::absent;
+using sample::denied;
 using sample::run;
 using sample::subjects;
 using sample::text_of;
@@ -19,9 +21,6 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::SizeIs;
-
-const Missing denied{Why::permission, "open: Permission denied"};
-const Missing absent{Why::absent, ""};
 
 void set_mtu(NodeFacts& node, const char* device, int mtu, int active_mtu) {
   facts::Port& port = sample::port(node, device);

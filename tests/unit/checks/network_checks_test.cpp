@@ -14,7 +14,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
 
-constexpr const char* all_ids[] = {"ROCE-NET-001", "ROCE-NET-002", "ROCE-NET-003"};
+constexpr const char* network_ids[] = {"ROCE-NET-001", "ROCE-NET-002", "ROCE-NET-003"};
 
 TEST(Ipv4, IsParsedStrictly) {
   EXPECT_EQ(parse_ipv4("192.168.100.10"), 0xc0a8640aU);
@@ -40,7 +40,7 @@ TEST(FreeAddress, StaysNearAndAvoidsAddressesAndRoutes) {
 }
 
 TEST(NetworkChecks, AreOkOnHealthyNodes) {
-  for (const char* id : all_ids) {
+  for (const char* id : network_ids) {
     EXPECT_EQ(sample::worst(sample::run(id, sample::gb10())), Severity::ok) << id;
     EXPECT_EQ(sample::worst(sample::run(id, sample::soft_roce())), Severity::ok) << id;
   }
@@ -49,7 +49,7 @@ TEST(NetworkChecks, AreOkOnHealthyNodes) {
 TEST(NetworkChecks, AreSkippedWithoutActiveRocePort) {
   facts::NodeFacts node = sample::gb10();
   for (facts::Device& device : node.devices) device.ports.at(0).state = std::string("DOWN");
-  for (const char* id : all_ids) EXPECT_EQ(sample::worst(sample::run(id, node)), Severity::skipped) << id;
+  for (const char* id : network_ids) EXPECT_EQ(sample::worst(sample::run(id, node)), Severity::skipped) << id;
 }
 
 TEST(Net001, ProposesAFreeSubnetForTheTwin) {

@@ -11,8 +11,6 @@ namespace {
 using facts::Missing;
 using facts::Why;
 
-const Missing absent{Why::absent, ""};
-
 struct Gb10Function {
   const char* device;
   const char* netdev;

@@ -9,6 +9,10 @@
 
 namespace rocekit::checks::sample {
 
+/// Why a fact is missing.
+inline const facts::Missing denied{facts::Why::permission, "open: Permission denied"};
+inline const facts::Missing absent{facts::Why::absent, ""};
+
 /// A DGX Spark with a cable in cage 0: rocep1s0f0 and its twin roceP2p1s0f0 are ACTIVE at 200 Gb/s and have IPv4 in two
 /// subnets, the pair of the empty cage 1 is DOWN; LAN on enP7s7, WiFi on wlP9s9; rdma-core 50.0, NCCL 2.28.9.
 facts::NodeFacts gb10();
