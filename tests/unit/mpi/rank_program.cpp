@@ -164,6 +164,11 @@ int run(int /*argc*/, const char* const* argv) {
 }  // namespace
 }  // namespace rocekit::collectives
 
+#ifdef __SANITIZE_THREAD__
+// Open MPI takes locks of its TCP module in two orders.
+extern "C" const char* __tsan_default_suppressions() { return "deadlock:mca_btl_tcp.so\n"; }
+#endif
+
 int main(int argc, char** argv) {
   return rocekit::cli::main_program("mpi_rank", argc, argv, rocekit::collectives::run);
 }
