@@ -159,7 +159,7 @@ Ratio run(const Machine& machine, const ComparisonPlan& plan, double slowdown, s
   return ratio_of_pairs(blocks[0], blocks[1]);
 }
 
-constexpr int runs = 400;
+constexpr int simulations = 400;
 
 TEST(Calibration, SidesThatDoNotDifferAreSaidNotToDiffer) {
   std::vector<Machine> all = machines();
@@ -167,7 +167,7 @@ TEST(Calibration, SidesThatDoNotDifferAreSaidNotToDiffer) {
   for (const ComparisonPlan plan : {latency_plan, bandwidth_plan}) {
     for (const Machine& machine : all) {
       int differs = 0;
-      for (int i = 0; i < runs; ++i) differs += run(machine, plan, 0, static_cast<std::uint64_t>(i)).differs();
+      for (int i = 0; i < simulations; ++i) differs += run(machine, plan, 0, static_cast<std::uint64_t>(i)).differs();
       // 99 % confidence allows 4; 10 is three standard deviations more.
       EXPECT_LE(differs, 10) << machine.name << ", " << plan.rounds << " rounds";
     }
@@ -177,21 +177,22 @@ TEST(Calibration, SidesThatDoNotDifferAreSaidNotToDiffer) {
 TEST(Calibration, ThreePercentAreSeen) {
   for (const Machine& machine : machines()) {
     int seen = 0;
-    for (int i = 0; i < runs; ++i) seen += run(machine, latency_plan, 0.03, static_cast<std::uint64_t>(i)).low > 1;
-    EXPECT_GE(seen, runs * 95 / 100) << machine.name;
+    for (int i = 0; i < simulations; ++i)
+      seen += run(machine, latency_plan, 0.03, static_cast<std::uint64_t>(i)).low > 1;
+    EXPECT_GE(seen, simulations * 95 / 100) << machine.name;
   }
 }
 
 TEST(Calibration, TheIntervalHoldsTheTrueRatioAsOftenAsItSays) {
   for (const double truth : {1.0, 1.03, 4.0}) {
     int holds = 0;
-    for (int i = 0; i < runs; ++i) {
+    for (int i = 0; i < simulations; ++i) {
       const Ratio ratio = run(machines().front(), latency_plan, truth - 1, static_cast<std::uint64_t>(i) + 77);
       holds += ratio.low <= truth && truth <= ratio.high;
     }
-    EXPECT_GE(holds, runs * 98 / 100) << truth;
+    EXPECT_GE(holds, simulations * 98 / 100) << truth;
     // And not by being needlessly wide: an interval of 99 % misses now and then.
-    EXPECT_LT(holds, runs) << truth;
+    EXPECT_LT(holds, simulations) << truth;
   }
 }
 
