@@ -6,7 +6,7 @@ endif()
 option(ROCEKIT_TESTS_SHARED_OUT "Build only the unit tests that the fuzz preset leaves out, as ./check runs both builds" OFF)
 option(ROCEKIT_FUZZ "Build the libFuzzer targets (needs clang)" OFF)
 option(ROCEKIT_WERROR "Treat warnings as errors" OFF)
-option(ROCEKIT_PRECOMPILED_HEADERS "Compile what most sources include once: a third faster, but hides includes that are missing" OFF)
+option(ROCEKIT_PRECOMPILED_HEADERS "Compile what most sources include once, and the unit tests of a room together: a third faster, but hides includes that are missing" OFF)
 set(ROCEKIT_SANITIZE "" CACHE STRING "Sanitizers for all targets: address,undefined or thread")
 
 set(CMAKE_CXX_STANDARD 20)

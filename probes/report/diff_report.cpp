@@ -2,10 +2,9 @@
 
 #include <algorithm>
 #include <map>
-#include <nlohmann/json.hpp>
 
+#include "core/text/json.h"
 #include "core/text/table.h"
-#include "core/text/utf8.h"
 #include "probes/report/diff.h"
 #include "probes/report/json_report.h"
 
@@ -97,12 +96,13 @@ std::string render_diff_text(const Comparison& comparison, const text::Style& st
 }
 
 nlohmann::ordered_json render_diff_json(const Comparison& comparison, const std::string& started_at) {
-  using Json = nlohmann::ordered_json;
+  using json::clean;
+  using json::Json;
   Json differences = Json::array();
   for (const Difference& difference : comparison.differences) {
-    differences.push_back({{"where", text::valid_utf8(difference.where)},
-                           {"a", text::valid_utf8(difference.a)},
-                           {"b", text::valid_utf8(difference.b)},
+    differences.push_back({{"where", clean(difference.where)},
+                           {"a", clean(difference.a)},
+                           {"b", clean(difference.b)},
                            {"weight", to_string(difference.weight)},
                            {"why", difference.why}});
   }
@@ -112,8 +112,8 @@ nlohmann::ordered_json render_diff_json(const Comparison& comparison, const std:
   document["schema_version"] = diff_schema_version;
   document["tool"] = tool_json("roce-probe");
   document["started_at"] = started_at;
-  document["a"] = text::valid_utf8(comparison.a);
-  document["b"] = text::valid_utf8(comparison.b);
+  document["a"] = clean(comparison.a);
+  document["b"] = clean(comparison.b);
   document["counts"] = {{"matters", counts[Weight::matters]},
                         {"not_compared", counts[Weight::not_compared]},
                         {"noted", counts[Weight::noted]},

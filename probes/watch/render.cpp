@@ -2,17 +2,16 @@
 
 #include <fmt/format.h>
 
-#include <nlohmann/json.hpp>
-
+#include "core/text/json.h"
 #include "core/text/table.h"
-#include "core/text/utf8.h"
 #include "core/version.h"
 #include "probes/watch/verdict.h"
 
 namespace rocekit::watch {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using json::clean;
+using json::Json;
 
 /// Decimal digits that do not jump about while the table is redrawn.
 std::string column_figure(double gbit_s) { return gbit_s < 0.0005 ? "-" : fmt::format("{:.3f}", gbit_s); }
@@ -66,7 +65,7 @@ std::string render_line(const Rates& rates) {
 std::string render_json_line(const Rates& rates, const std::string& at, bool summary) {
   Json flows = Json::array();
   for (const Flow& flow : rates.flows) {
-    flows.push_back({{"name", text::valid_utf8(flow.name)},
+    flows.push_back({{"name", clean(flow.name)},
                      {"transport", flow.rdma ? "rdma" : "sockets"},
                      {"rail", flow.rail < 0 ? Json(nullptr) : Json(flow.rail)},
                      {"fabric", flow.fabric},
@@ -77,7 +76,7 @@ std::string render_json_line(const Rates& rates, const std::string& at, bool sum
   }
   Json events = Json::array();
   for (const Event& event : rates.events) {
-    events.push_back({{"where", text::valid_utf8(event.where)},
+    events.push_back({{"where", clean(event.where)},
                       {"counter", event.counter},
                       {"count", event.count},
                       {"kind", event.congestion ? "congestion" : "loss"}});

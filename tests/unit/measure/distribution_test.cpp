@@ -30,6 +30,12 @@ TEST(Quantile, LiesBetweenNeighboursAsType7Says) {
   EXPECT_DOUBLE_EQ(quantile(sorted, 1), 8);
 }
 
+TEST(Median, IsOfValuesInAnyOrder) {
+  EXPECT_DOUBLE_EQ(median({}), 0);
+  EXPECT_DOUBLE_EQ(median({7, 1, 4}), 4);
+  EXPECT_DOUBLE_EQ(median({8, 1, 4, 2}), 3);
+}
+
 TEST(Distribution, OfCountingNumbersIsKnownExactly) {
   std::vector<double> values = counting_to(10'001);
   std::reverse(values.begin(), values.end());
