@@ -145,6 +145,21 @@ TEST(Cells, the_budget_is_shared_by_the_sides_that_are_left) {
   EXPECT_GE(time.most_rounds * iterations_for(time, 1e9), 100U);
 }
 
+TEST(Cells, of_one_side_alone_many_iterations_are_shared_by_more_blocks_that_each_hold_a_thousand) {
+  const std::vector<Cell> cells{{0, Timing::back_to_back, {0}}};
+  const auto rounds = [&](std::uint64_t iterations) {
+    Settings settings;
+    settings.iterations = iterations;
+    const CellTime time = time_of(settings, cells, 0, std::chrono::seconds(4));
+    EXPECT_GE(time.most_rounds * time.iterations_a_block, iterations);
+    return time.most_rounds;
+  };
+  EXPECT_EQ(rounds(5), 5U);
+  EXPECT_EQ(rounds(12'000), 12U);
+  EXPECT_EQ(rounds(20'000), 20U);
+  EXPECT_EQ(rounds(1'000'000), 48U);
+}
+
 TEST(Memory, what_was_asked_for_and_does_not_fit_is_refused_and_defaults_are_left_out) {
   Traffic traffic;
   traffic.operations.resize(2);

@@ -18,6 +18,8 @@ using std::chrono::nanoseconds;
 constexpr std::size_t rounds = measure::latency_plan.rounds;
 /// With nothing to compare, blocks tell only whether the figure holds still: few long ones disturb the transport least.
 constexpr std::size_t rounds_alone = 12;
+/// Where blocks hold so many there may be more of them: what disturbs a core for a moment then spoils fewer.
+constexpr std::size_t iterations_of_a_full_block = 1'000;
 constexpr milliseconds shortest_block = measure::latency_plan.block_time;
 constexpr milliseconds longest_block{250};
 constexpr std::uint64_t most_iterations_a_block = 1'000'000;
@@ -61,7 +63,8 @@ CellTime time_of(const Settings& settings, const std::vector<Cell>& cells, std::
   CellTime time;
   if (settings.iterations) {
     const auto asked = static_cast<std::size_t>(*settings.iterations);
-    time.most_rounds = time.least_rounds = std::min(asked, wanted_rounds);
+    const std::size_t full = std::min(asked / iterations_of_a_full_block, rounds);
+    time.most_rounds = time.least_rounds = std::min(asked, std::max(full, wanted_rounds));
     time.iterations_a_block = (asked + time.most_rounds - 1) / time.most_rounds;
     time.total = std::chrono::hours(1);
     time.block = longest_block;
