@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "core/error.h"
+#include "core/measure/core_work.h"
 #include "core/measure/loop.h"
 #include "core/text/sizes.h"
 
@@ -90,18 +91,29 @@ BlockRecord Runner::run(const BlockRequest& block, const Wait& wait) {
     verify(prepared, block, record, wait);
     return record;
   }
-  std::uint64_t ticks = 0;
+  const double core_before = measure::core_work_ns(clock_);
+  time(prepared, block, record, wait);
+  record.core_work_ns = std::max(core_before, measure::core_work_ns(clock_));
+  return record;
+}
+
+void Runner::time(Prepared& prepared, const BlockRequest& block, BlockRecord& record, const Wait& wait) {
+  const auto ns_of = [&](std::uint64_t ticks) {
+    return static_cast<std::uint64_t>(static_cast<double>(ticks) * clock_.ns_per_tick() / prepared.program.divisor);
+  };
   switch (block.timing) {
     case Timing::isolated:
-      run_isolated(prepared, record, wait);
-      return record;
+      return run_isolated(prepared, record, wait);
     case Timing::back_to_back: {
       align(prepared, 1 + block.iterations / untimed_share, wait);
       const std::uint64_t begin = clock_.ticks();
       for (std::uint64_t i = 0; i < block.iterations; ++i) issue(prepared, wait);
+      const std::uint64_t enqueued = clock_.ticks();
       device_.synchronize(wait);
-      ticks = clock_.ticks() - begin;
-      break;
+      record.total_ns = ns_of(clock_.ticks() - begin);
+      // On the host an operation is done when it has been issued.
+      if (device_.records()) record.enqueue_ns = ns_of(enqueued - begin);
+      return;
     }
     case Timing::graph: {
       this->record(prepared, wait);
@@ -111,13 +123,10 @@ BlockRecord Runner::run(const BlockRequest& block, const Wait& wait) {
       const std::uint64_t begin = clock_.ticks();
       for (std::uint64_t i = 0; i < replays; ++i) device_.replay(*prepared.recording);
       device_.synchronize(wait);
-      ticks = clock_.ticks() - begin;
-      break;
+      record.total_ns = ns_of(clock_.ticks() - begin);
+      return;
     }
   }
-  record.total_ns =
-      static_cast<std::uint64_t>(static_cast<double>(ticks) * clock_.ns_per_tick() / prepared.program.divisor);
-  return record;
 }
 
 /// What releases the ranks lets them go some ten microseconds apart, from a CPU that has slept; the operation itself

@@ -47,6 +47,7 @@ class Runner {
     }
   }
   void record(Prepared& prepared, const Wait& wait);
+  void time(Prepared& prepared, const BlockRequest& block, BlockRecord& record, const Wait& wait);
   void align(const Prepared& prepared, std::uint64_t runs, const Wait& wait);
   void run_isolated(const Prepared& prepared, BlockRecord& record, const Wait& wait);
   void verify(const Prepared& prepared, const BlockRequest& block, BlockRecord& record, const Wait& wait);

@@ -85,6 +85,10 @@ struct BlockRecord {
   std::uint64_t iterations = 0;  ///< that were run: of a graph rounded up to whole graphs, the same on all ranks
   /// Of all iterations, divided by Program::divisor too: total_ns / iterations is the time of one. 0 of verify.
   std::uint64_t total_ns = 0;
+  /// Back to back on a GPU: of total_ns, until the last operation was enqueued. 0 elsewhere, where enqueueing runs it.
+  std::uint64_t enqueue_ns = 0;
+  /// measure::core_work_ns() of the thread that ran it, the worse of before and after. 0 of verify.
+  double core_work_ns = 0;
   std::uint64_t calls = 0;        ///< verify: that were checked
   std::uint64_t wrong_calls = 0;  ///< verify
   Mismatch mismatch;              ///< verify: of the first wrong call

@@ -13,6 +13,7 @@ namespace {
 
 /// p99 wants so many (distribution.h).
 constexpr std::size_t enough_for_p99 = 1'000;
+constexpr double launch_bound = 0.9;
 
 std::string percent(double fraction) {
   const double value = std::abs(fraction) * 100;
@@ -45,6 +46,10 @@ const char* to_string(Warning::Kind kind) {
       return "too-few-samples";
     case Warning::Kind::dropped_samples:
       return "dropped-samples";
+    case Warning::Kind::slow_core:
+      return "slow-core";
+    case Warning::Kind::launch_bound:
+      return "launch-bound";
   }
   return "unknown";
 }
@@ -87,6 +92,14 @@ std::optional<Warning> examine_dropped(std::size_t kept, std::size_t dropped) {
   return Warning{Warning::Kind::dropped_samples,
                  fmt::format("{} of {} samples did not fit into the memory set aside and are not counted", dropped,
                              kept + dropped)};
+}
+
+std::optional<Warning> examine_launches(double share, double one_us) {
+  if (share < launch_bound) return std::nullopt;
+  return Warning{Warning::Kind::launch_bound,
+                 fmt::format("the CPU enqueued for {} of the time: {:.1f} us is what a launch costs it, and the transport "
+                             "may be faster; replayed from a CUDA graph it shows",
+                             percent(share), one_us)};
 }
 
 std::vector<Warning> examine_place(const CpuPlace& place) {

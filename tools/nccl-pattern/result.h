@@ -12,6 +12,7 @@
 #include "collectives/proof/transport_evidence.h"
 #include "core/measure/comparison.h"
 #include "core/measure/distribution.h"
+#include "core/measure/slow_cores.h"
 #include "core/measure/warnings.h"
 #include "probes/checks/finding.h"
 #include "tools/nccl-pattern/plan/plan.h"
@@ -87,6 +88,10 @@ struct Result {
   double busbw_gb_s = 0;  ///< 0 of steps
   std::optional<double> bound_gbit_s;
   std::optional<double> fraction_of_bound;  ///< busbw over the bound of this side's rails
+  /// Of the time of back-to-back operations on a GPU, how much the CPU was busy enqueueing them.
+  std::optional<double> enqueue_share;
+  measure::CoreWork core_work;
+  std::vector<double> block_core_slowdowns;  ///< measure::FastestCores::slowdowns()
   std::vector<measure::Warning> warnings;
 };
 

@@ -9,6 +9,7 @@
 
 #include "core/measure/comparison.h"
 #include "core/measure/distribution.h"
+#include "core/measure/slow_cores.h"
 #include "core/measure/warnings.h"
 #include "probes/checks/finding.h"
 #include "verbs/endpoint.h"
@@ -95,6 +96,8 @@ struct Result {
   measure::Distribution latency_us;  ///< of half round trips; read and atomic: of whole operations
   Bandwidth bandwidth;               ///< bidirectional: both directions together
   std::vector<double> block_values;  ///< medians (us) or means (Gb/s) of blocks, in order
+  measure::CoreWork core_work;       ///< of latency
+  std::vector<double> block_core_slowdowns;  ///< measure::FastestCores::slowdowns()
   std::optional<double> bound_gbit_s;
   std::optional<double> fraction_of_bound;
   Proof proof;

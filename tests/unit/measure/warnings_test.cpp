@@ -244,14 +244,23 @@ TEST(ExaminePlace, NamesACpuFarFromTheDevice) {
   EXPECT_THAT(warnings[0].text, AllOf(HasSubstr("CPU 3"), HasSubstr("node 0"), HasSubstr("mlx5_4 on node 1")));
 }
 
+TEST(ExamineLaunches, TellsWhenTheTimeIsThatOfTheCpuThatEnqueues) {
+  const auto warning = examine_launches(0.98, 6.6);
+  ASSERT_TRUE(warning.has_value());
+  EXPECT_EQ(warning->kind, Kind::launch_bound);
+  EXPECT_THAT(warning->text, AllOf(HasSubstr("98 %"), HasSubstr("6.6 us"), HasSubstr("CUDA graph")));
+  EXPECT_EQ(examine_launches(0.7, 6.6), std::nullopt);
+}
+
 TEST(WarningKind, HasAWordOfItsOwn) {
   std::vector<std::string> words;
   for (const Kind kind : {Kind::outliers, Kind::drift, Kind::bimodal, Kind::slow_first, Kind::governor,
-                          Kind::wrong_numa_node, Kind::too_few_samples, Kind::dropped_samples}) {
+                          Kind::wrong_numa_node, Kind::too_few_samples, Kind::dropped_samples, Kind::slow_core,
+                          Kind::launch_bound}) {
     words.emplace_back(to_string(kind));
   }
   EXPECT_THAT(words, ElementsAre("outliers", "drift", "bimodal", "slow-first", "governor", "wrong-numa-node",
-                                 "too-few-samples", "dropped-samples"));
+                                 "too-few-samples", "dropped-samples", "slow-core", "launch-bound"));
 }
 
 }  // namespace

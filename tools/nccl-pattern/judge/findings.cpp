@@ -213,6 +213,7 @@ void judge_steadiness(const Report& report, std::vector<Finding>& out) {
   for (std::size_t side = 0; side < report.sides.size(); ++side) {
     if (is_floor(report, side)) continue;
     std::vector<Evidence> evidence;
+    std::vector<Evidence> causes;
     for (const std::size_t subject : judged_subjects(report)) {
       const std::string name = subject_words(report, subject);
       const Result* isolated = find_result(report, subject, side, Timing::isolated);
@@ -229,10 +230,13 @@ void judge_steadiness(const Report& report, std::vector<Finding>& out) {
       for (const measure::Warning& warning : result->warnings) {
         if (warning.kind == measure::Warning::Kind::drift || warning.kind == measure::Warning::Kind::bimodal) {
           evidence.push_back({name, warning.text, timing_words(*told)});
+        } else if (warning.kind == measure::Warning::Kind::slow_core) {
+          causes.push_back({name, warning.text, timing_words(*told)});
         }
       }
     }
     if (evidence.empty()) continue;
+    evidence.insert(evidence.end(), causes.begin(), causes.end());
     const std::string name = side_name(report, side);
     std::string title = fmt::format("{}: {}, {}", name, evidence.front().what, evidence.front().value);
     verdicts_of("ROCE-PERF-014", first_host(report), out)

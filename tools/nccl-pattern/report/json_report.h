@@ -8,7 +8,7 @@
 
 namespace rocekit::pattern {
 
-inline constexpr const char* pattern_schema_version = "1.1.0";
+inline constexpr const char* pattern_schema_version = "1.2.0";
 
 /// Indented JSON, ending in a line end.
 std::string render_json(const Plan& plan, const std::string& started_at);

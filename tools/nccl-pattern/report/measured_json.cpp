@@ -99,6 +99,8 @@ Json timed_json(const Report& report, const Result& result) {
           {"iterations", result.iterations},
           {"latency_us", latency_json(result)},
           {"block_values_us", result.block_values_us},
+          {"block_core_slowdown", result.block_core_slowdowns},
+          {"enqueue_share", or_null(result.enqueue_share)},
           {"warnings", list_of(result.warnings, warning_json)}};
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <span>
+#include <utility>
 
 #include "collectives/traffic/bus_bandwidth.h"
 #include "core/measure/comparison.h"
@@ -39,6 +40,12 @@ Result result_of(const Cell& cell, std::size_t side, const Series& series, const
     result.block_values_us = series.block_us;
     result.latency_us = measure::distribution_of(std::span<const double>(series.block_us));
     result.warnings = measure::examine_samples({}, result.block_values_us);
+  }
+  result.core_work = series.core_work;
+  if (series.enqueue_us > 0 && series.total_us > 0) {
+    result.enqueue_share = series.enqueue_us / series.total_us;
+    if (auto warning = measure::examine_launches(*result.enqueue_share, result.mean_us))
+      result.warnings.push_back(std::move(*warning));
   }
   if (subject.whole_step || !subject.kind) return result;
   const double seconds = typical_us(result) * 1e-6;
@@ -109,6 +116,17 @@ void add_shared(const std::vector<Measured>& subjects, Report& report) {
   const auto by_subject = [](const auto& a, const auto& b) { return a.subject < b.subject; };
   std::stable_sort(report.results.begin(), report.results.end(), by_subject);
   std::stable_sort(report.comparisons.begin(), report.comparisons.end(), by_subject);
+}
+
+void add_core_warnings(const std::vector<std::string>& names, Report& report) {
+  measure::FastestCores cores;
+  for (const Result& result : report.results) cores.add(result.core_work);
+  const auto name = [&](int rank) { return names.at(static_cast<std::size_t>(rank)); };
+  for (Result& result : report.results) {
+    result.block_core_slowdowns = cores.slowdowns(result.core_work);
+    if (auto warning = cores.examine(result.block_values_us, result.core_work, name))
+      result.warnings.push_back(std::move(*warning));
+  }
 }
 
 void add_budgets(const std::vector<SidePlan>& sides, Report& report) {

@@ -89,6 +89,8 @@ BlockNote Blocks::run_block(const Order& order) {
   note.wall_ns = static_cast<std::uint64_t>(nanoseconds(steady_clock::now() - began).count());
   note.iterations = record.iterations;
   note.total_ns = record.total_ns;
+  note.enqueue_ns = record.enqueue_ns;
+  note.core_work_ns = record.core_work_ns;
   note.calls = record.calls;
   note.wrong_calls = record.wrong_calls;
   note.first_wrong = sentence_of(record);

@@ -108,6 +108,9 @@ void conclude(const Setup& setup, const std::vector<RankRecord>& records, Report
                             report.sides.empty() ? "" : report.sides.front().devices.at(rank), records[rank].cpu});
   }
   note_single_stream(setup, report);
+  std::vector<std::string> names;
+  for (const RankView& view : setup.views) names.push_back(view.name);
+  add_core_warnings(names, report);
   add_shared(setup.subjects, report);
   add_budgets(setup.plans, report);
   add_predictions(setup.settings, report);

@@ -30,6 +30,8 @@ struct Order {
 struct BlockNote {
   std::uint64_t iterations = 0;
   std::uint64_t total_ns = 0;
+  std::uint64_t enqueue_ns = 0;
+  double core_work_ns = 0;
   std::uint64_t wall_ns = 0;  ///< of the whole block, as this rank's thread saw it
   std::uint64_t samples = 0;  ///< that were kept
   std::uint64_t calls = 0;

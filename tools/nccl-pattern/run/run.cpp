@@ -209,8 +209,13 @@ class Run {
   }
 
   static void add_block(const std::vector<BlockNote>& notes, Series& series) {
-    double slowest_us = 0;
-    for (const BlockNote& note : notes) slowest_us = std::max(slowest_us, static_cast<double>(note.total_ns) / 1000);
+    const BlockNote& slowest = *std::max_element(notes.begin(), notes.end(), [](const BlockNote& a, const BlockNote& b) {
+      return a.total_ns < b.total_ns;
+    });
+    const double slowest_us = static_cast<double>(slowest.total_ns) / 1000;
+    series.enqueue_us += static_cast<double>(slowest.enqueue_ns) / 1000;
+    for (std::size_t rank = 0; rank < notes.size(); ++rank)
+      series.core_work[static_cast<int>(rank)].push_back(notes[rank].core_work_ns);
     const std::uint64_t iterations = notes.front().iterations;
     series.iterations += iterations;
     series.total_us += slowest_us;

@@ -98,6 +98,7 @@ Json result_json(const Report& report, const Result& result) {
     json["messages_per_s"] = result.bandwidth.messages_per_s;
   }
   json["block_values"] = result.block_values;
+  json["block_core_slowdown"] = result.block_core_slowdowns;
   json["bound_gbit_s"] = or_null(bound_of(report, result));
   json["fraction_of_bound"] = or_null(fraction_of(report, result));
   json["corrupt_messages"] = or_null(result.corrupt_messages);

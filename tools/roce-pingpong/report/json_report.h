@@ -7,7 +7,7 @@
 
 namespace rocekit::pingpong {
 
-inline constexpr const char* pingpong_schema_version = "1.0.0";
+inline constexpr const char* pingpong_schema_version = "1.1.0";
 
 /// Indented JSON, ending in a line end.
 std::string render_json(const Report& report);

@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 #include "core/text/sizes.h"
+#include "tools/roce-pingpong/labels.h"
 #include "tools/roce-pingpong/nodes/proof.h"
 
 namespace rocekit::pingpong {
@@ -85,6 +87,7 @@ Result result_of(const Plan& plan, const PairPlan& pair, const Cell& cell, const
     result.samples = a.latency_us.count;
     result.latency_us = a.latency_us;
     result.block_values = a.block_medians_us;
+    result.core_work = {{pair.a, a.core_work_ns}, {pair.b, b.core_work_ns}};
   } else {
     result.bidirectional = settings.bidirectional;
     if (result.bidirectional && result.bound_gbit_s) *result.bound_gbit_s *= 2;
@@ -126,6 +129,18 @@ Directions directions_of(const Plan& plan, const PairPlan& pair, const Cell& cel
 }
 
 }  // namespace
+
+void add_core_warnings(Report& report) {
+  measure::FastestCores cores;
+  for (const Result& result : report.results) cores.add(result.core_work);
+  for (Result& result : report.results) {
+    result.block_core_slowdowns = cores.slowdowns(result.core_work);
+    if (auto warning = cores.examine(result.block_values, result.core_work,
+                                     [&](int rank) { return rank_name(report, rank); })) {
+      result.warnings.push_back(std::move(*warning));
+    }
+  }
+}
 
 void add_results(const Plan& plan, const PairPlan& pair, const Cell& cell, const Settings& settings,
                  const CellRecord& a, const CellRecord& b, Report& report) {

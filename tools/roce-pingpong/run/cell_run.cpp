@@ -8,6 +8,7 @@
 
 #include "core/measure/affinity.h"
 #include "core/measure/comparison.h"
+#include "core/measure/core_work.h"
 #include "core/measure/stop_rule.h"
 #include "core/wire/wire.h"
 #include "tools/roce-pingpong/run/fields.h"
@@ -113,14 +114,17 @@ void CellRun::latency_block(const Seat& seat, Series& series, const Amount& amou
   measure::Samples samples(seat.is_a ? amount.iterations : 1);
   const measure::Pinned pinned(series.cpus.front(), seat.all_cpus);
   end.begin_latency(series.shape, seat.is_a, wait);
+  double core_work_ns = measure::core_work_ns(clock_);
   meet("", nanoseconds(0));
   verbs::run_latency_block(end, series.shape, seat.is_a, amount.iterations, clock_, samples);
+  core_work_ns = std::max(core_work_ns, measure::core_work_ns(clock_));
   meet("", least_patience + patience * longest_block_);
   end.end_block();
   if (counted && settings_.verify) {
     series.record.corrupt_messages += end.corrupt_messages();
     if (series.record.first_corruption.empty()) series.record.first_corruption = end.first_corruption();
   }
+  if (counted) series.record.core_work_ns.push_back(core_work_ns);
   if (counted) series.record.lost_messages += end.lost_messages();
   if (counted) series.record.iterations += amount.iterations + verbs::untimed_iterations(amount.iterations);
   if (!seat.is_a) return;

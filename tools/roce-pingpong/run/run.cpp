@@ -50,6 +50,7 @@ class Run {
     for (std::size_t round = 0; round < plan_.rounds.size(); ++round) measure_round(round, began);
     report_.paths.clear();
     for (const PathPlan& plan : plan_.paths) report_.paths.push_back(plan.path);
+    add_core_warnings(report_);
     return std::move(report_);
   }
 

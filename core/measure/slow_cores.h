@@ -1,0 +1,35 @@
+// Cores that were slower for a while than they can be, and what that did to a measurement.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/measure/warnings.h"
+
+namespace rocekit::measure {
+
+/// core_work_ns() of one series by rank and block, the worse of before and after the block.
+using CoreWork = std::map<int, std::vector<double>>;
+
+/// What each rank's core did at its best in a run: what is slow is known when all series are there.
+class FastestCores {
+ public:
+  void add(const CoreWork& work);
+
+  /// By block: how many times slower than at its best the slowest of the ranks' cores was; at least 1.
+  std::vector<double> slowdowns(const CoreWork& work) const;
+
+  /// When cores were slowed (1.2 times: quiet ones differ by 1.05, a busy neighbour costs more) in some blocks, and those
+  /// took at least 5 % longer than the others; or in all blocks, of operations short enough (100 us) for a core to matter.
+  std::optional<Warning> examine(std::span<const double> block_us, const CoreWork& work,
+                                 const std::function<std::string(int rank)>& name) const;
+
+ private:
+  std::map<int, double> fastest_ns_;  ///< by rank
+};
+
+}  // namespace rocekit::measure
