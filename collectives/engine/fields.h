@@ -62,7 +62,8 @@ void fields(Archive& archive, BlockRequest& b) {
 }
 template <class Archive>
 void fields(Archive& archive, BlockRecord& r) {
-  archive(r.samples_ns, r.iterations, r.total_ns, r.enqueue_ns, r.core_work_ns, r.calls, r.wrong_calls, r.mismatch, r.mismatch_where);
+  archive(r.samples_ns, r.iterations, r.total_ns, r.enqueue_ns, r.core_work_ns, r.calls, r.wrong_calls, r.mismatch,
+          r.mismatch_where);
 }
 
 }  // namespace rocekit::collectives

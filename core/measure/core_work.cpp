@@ -10,8 +10,8 @@ namespace {
 constexpr int runs = 3;
 constexpr int rounds = 2'000;
 
-/// Several independent chains, so that the core is limited by how much it issues, not by how long an addition takes: that
-/// is what another hardware thread takes away.
+/// Several independent chains, so that the core is limited by how much it issues, not by how long an addition takes:
+/// that is what another hardware thread takes away.
 void work() {
   std::uint64_t a = 1;
   std::uint64_t b = 2;

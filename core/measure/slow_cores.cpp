@@ -59,14 +59,14 @@ std::optional<Warning> FastestCores::examine(std::span<const double> block_us, c
     names += (names.empty() ? "" : ", ") + name(rank);
   }
   const std::size_t blocks = slowed_us.size() + others_us.size();
-  const std::string where = others_us.empty()
-                                ? fmt::format("all {} blocks", blocks)
-                                : fmt::format("{} of {} blocks, {:.2f} times as long as the others,",
-                                              slowed_us.size(), blocks, effect);
-  return Warning{Warning::Kind::slow_core,
-                 fmt::format("in {} a core was {:.1f} times slower than at its best ({}): its other hardware thread was "
-                             "busy (with another process or guest), or its clock fell",
-                             where, median(factors), names)};
+  const std::string where = others_us.empty() ? fmt::format("all {} blocks", blocks)
+                                              : fmt::format("{} of {} blocks, {:.2f} times as long as the others,",
+                                                            slowed_us.size(), blocks, effect);
+  return Warning{
+      Warning::Kind::slow_core,
+      fmt::format("in {} a core was {:.1f} times slower than at its best ({}): its other hardware thread was "
+                  "busy (with another process or guest), or its clock fell",
+                  where, median(factors), names)};
 }
 
 }  // namespace rocekit::measure

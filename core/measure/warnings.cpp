@@ -96,10 +96,11 @@ std::optional<Warning> examine_dropped(std::size_t kept, std::size_t dropped) {
 
 std::optional<Warning> examine_launches(double share, double one_us) {
   if (share < launch_bound) return std::nullopt;
-  return Warning{Warning::Kind::launch_bound,
-                 fmt::format("the CPU enqueued for {} of the time: {:.1f} us is what a launch costs it, and the transport "
-                             "may be faster; replayed from a CUDA graph it shows",
-                             percent(share), one_us)};
+  return Warning{
+      Warning::Kind::launch_bound,
+      fmt::format("the CPU enqueued for {} of the time: {:.1f} us is what a launch costs it, and the transport "
+                  "may be faster; replayed from a CUDA graph it shows",
+                  percent(share), one_us)};
 }
 
 std::vector<Warning> examine_place(const CpuPlace& place) {

@@ -10,9 +10,18 @@
 namespace rocekit::measure {
 
 struct Warning {
-  enum class Kind { outliers, drift, bimodal, slow_first, governor, wrong_numa_node, too_few_samples, dropped_samples,
+  enum class Kind {
+    outliers,
+    drift,
+    bimodal,
+    slow_first,
+    governor,
+    wrong_numa_node,
+    too_few_samples,
+    dropped_samples,
     slow_core,
-    launch_bound };
+    launch_bound
+  };
   Kind kind;
   std::string text;  ///< one sentence with the numbers
   friend bool operator==(const Warning&, const Warning&) = default;

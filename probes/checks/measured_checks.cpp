@@ -172,7 +172,8 @@ constexpr Check checks[] = {
      "and when the blocks of a step drift or fall into two heaps. Not judged where figures prove function only.",
      "  sudo cpupower frequency-set -g performance   # cores that save power wake late\n"
      "  roce-pingpong -v                             # whether the wire alone is steady\n"
-     "Look for other programs on cores, GPU and rails, for pauses and losses (ROCE-PERF-003), and for heat.",
+     "Look for other programs on cores and their other hardware threads, GPU and rails, for pauses and losses "
+     "(ROCE-PERF-003), and for heat.",
      false, nullptr},
     {"ROCE-PERF-015", "A limit of the command line is not met",
      "roce-preflight was told what is needed at least: RDMA, both rails, a fraction of the bound, a latency. What was "

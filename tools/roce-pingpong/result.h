@@ -93,10 +93,10 @@ struct Result {
   std::size_t samples = 0;  ///< latency: timed operations; bandwidth: messages
   std::size_t blocks = 0;
 
-  measure::Distribution latency_us;  ///< of half round trips; read and atomic: of whole operations
-  Bandwidth bandwidth;               ///< bidirectional: both directions together
-  std::vector<double> block_values;  ///< medians (us) or means (Gb/s) of blocks, in order
-  measure::CoreWork core_work;       ///< of latency
+  measure::Distribution latency_us;          ///< of half round trips; read and atomic: of whole operations
+  Bandwidth bandwidth;                       ///< bidirectional: both directions together
+  std::vector<double> block_values;          ///< medians (us) or means (Gb/s) of blocks, in order
+  measure::CoreWork core_work;               ///< of latency
   std::vector<double> block_core_slowdowns;  ///< measure::FastestCores::slowdowns()
   std::optional<double> bound_gbit_s;
   std::optional<double> fraction_of_bound;

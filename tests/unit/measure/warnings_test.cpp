@@ -254,9 +254,9 @@ TEST(ExamineLaunches, TellsWhenTheTimeIsThatOfTheCpuThatEnqueues) {
 
 TEST(WarningKind, HasAWordOfItsOwn) {
   std::vector<std::string> words;
-  for (const Kind kind : {Kind::outliers, Kind::drift, Kind::bimodal, Kind::slow_first, Kind::governor,
-                          Kind::wrong_numa_node, Kind::too_few_samples, Kind::dropped_samples, Kind::slow_core,
-                          Kind::launch_bound}) {
+  for (const Kind kind :
+       {Kind::outliers, Kind::drift, Kind::bimodal, Kind::slow_first, Kind::governor, Kind::wrong_numa_node,
+        Kind::too_few_samples, Kind::dropped_samples, Kind::slow_core, Kind::launch_bound}) {
     words.emplace_back(to_string(kind));
   }
   EXPECT_THAT(words, ElementsAre("outliers", "drift", "bimodal", "slow-first", "governor", "wrong-numa-node",

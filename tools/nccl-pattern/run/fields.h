@@ -105,7 +105,8 @@ void fields(Archive& archive, Order& c) {
 }
 template <class Archive>
 void fields(Archive& archive, BlockNote& note) {
-  archive(note.iterations, note.total_ns, note.enqueue_ns, note.core_work_ns, note.wall_ns, note.samples, note.calls, note.wrong_calls, note.first_wrong);
+  archive(note.iterations, note.total_ns, note.enqueue_ns, note.core_work_ns, note.wall_ns, note.samples, note.calls,
+          note.wrong_calls, note.first_wrong);
 }
 template <class Archive>
 void fields(Archive& archive, RankRecord& r) {

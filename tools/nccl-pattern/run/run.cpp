@@ -209,9 +209,8 @@ class Run {
   }
 
   static void add_block(const std::vector<BlockNote>& notes, Series& series) {
-    const BlockNote& slowest = *std::max_element(notes.begin(), notes.end(), [](const BlockNote& a, const BlockNote& b) {
-      return a.total_ns < b.total_ns;
-    });
+    const BlockNote& slowest = *std::max_element(
+        notes.begin(), notes.end(), [](const BlockNote& a, const BlockNote& b) { return a.total_ns < b.total_ns; });
     const double slowest_us = static_cast<double>(slowest.total_ns) / 1000;
     series.enqueue_us += static_cast<double>(slowest.enqueue_ns) / 1000;
     for (std::size_t rank = 0; rank < notes.size(); ++rank)

@@ -135,8 +135,8 @@ void add_core_warnings(Report& report) {
   for (const Result& result : report.results) cores.add(result.core_work);
   for (Result& result : report.results) {
     result.block_core_slowdowns = cores.slowdowns(result.core_work);
-    if (auto warning = cores.examine(result.block_values, result.core_work,
-                                     [&](int rank) { return rank_name(report, rank); })) {
+    if (auto warning =
+            cores.examine(result.block_values, result.core_work, [&](int rank) { return rank_name(report, rank); })) {
       result.warnings.push_back(std::move(*warning));
     }
   }

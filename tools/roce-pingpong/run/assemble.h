@@ -12,8 +12,8 @@ namespace rocekit::pingpong {
 void add_results(const Plan& plan, const PairPlan& pair, const Cell& cell, const Settings& settings,
                  const CellRecord& a, const CellRecord& b, Report& report);
 
-/// What cores that were slowed for a while did to the results. When all are there: what a core can do at its best is known
-/// at the end.
+/// What cores that were slowed for a while did to the results. When all are there: what a core can do at its best is
+/// known at the end.
 void add_core_warnings(Report& report);
 
 }  // namespace rocekit::pingpong

@@ -113,8 +113,8 @@ void fields(Archive& archive, StreamRecord& s) {
 }
 template <class Archive>
 void fields(Archive& archive, SeriesRecord& s) {
-  archive(s.operation, s.iterations, s.latency_us, s.block_medians_us, s.core_work_ns, s.stream, s.messages_sent, s.warnings,
-          s.corrupt_messages, s.first_corruption, s.lost_messages, s.counters);
+  archive(s.operation, s.iterations, s.latency_us, s.block_medians_us, s.core_work_ns, s.stream, s.messages_sent,
+          s.warnings, s.corrupt_messages, s.first_corruption, s.lost_messages, s.counters);
 }
 template <class Archive>
 void fields(Archive& archive, CellRecord& r) {
