@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <charconv>
 #include <fstream>
+#include <map>
 #include <memory>
 #include <string>
 #include <system_error>
@@ -55,6 +56,11 @@ std::optional<std::string> first_word(const std::filesystem::path& file) {
   std::string word;
   if (!(stream >> word)) return std::nullopt;
   return word;
+}
+
+/// Equal for hardware threads of one core.
+std::string core_of(int cpu, const std::filesystem::path& sysfs) {
+  return first_word(directory_of(cpu, sysfs) / "topology/thread_siblings_list").value_or(std::to_string(cpu));
 }
 
 int capacity_of(int cpu, const std::filesystem::path& sysfs) {
@@ -123,17 +129,20 @@ int choose_cpu(std::span<const int> allowed, std::span<const int> near, std::siz
   if (allowed.empty()) return -1;
   struct Candidate {
     bool far;
-    int slowness;  ///< minus cpu_capacity
+    int slowness;         ///< minus cpu_capacity
+    std::size_t sharers;  ///< of its core, that come before it
     bool is_zero;
     int cpu;
   };
   std::vector<Candidate> candidates;
+  std::map<std::string, std::size_t> taken;
   for (const int cpu : allowed) {
     const bool is_near = near.empty() || std::find(near.begin(), near.end(), cpu) != near.end();
-    candidates.push_back({!is_near, -capacity_of(cpu, sysfs), cpu == 0, cpu});
+    candidates.push_back({!is_near, -capacity_of(cpu, sysfs), taken[core_of(cpu, sysfs)]++, cpu == 0, cpu});
   }
   std::sort(candidates.begin(), candidates.end(), [](const Candidate& a, const Candidate& b) {
-    return std::tie(a.far, a.slowness, a.is_zero, a.cpu) < std::tie(b.far, b.slowness, b.is_zero, b.cpu);
+    return std::tie(a.far, a.slowness, a.sharers, a.is_zero, a.cpu) <
+           std::tie(b.far, b.slowness, b.sharers, b.is_zero, b.cpu);
   });
   return candidates[index % candidates.size()].cpu;
 }

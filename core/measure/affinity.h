@@ -46,8 +46,9 @@ std::optional<std::vector<int>> parse_cpulist(std::string_view text);
 
 /// The CPU for the `index`-th measuring thread of this host, of `allowed`: those in `near` (of the device's NUMA node;
 /// empty: no preference) before others, faster cores (cpu_capacity, where a machine has slow and fast ones) before slow
-/// ones, CPU 0, where interrupts and housekeeping gather, last of its kind. Wraps around when there are fewer CPUs than
-/// threads; -1 when `allowed` is empty. `sysfs`: where /sys is.
+/// ones, one hardware thread of each core before second ones (two that measure take half as long again), CPU 0, where
+/// interrupts and housekeeping gather, last of its kind. Wraps around when there are fewer CPUs than threads; -1 when
+/// `allowed` is empty. `sysfs`: where /sys is.
 int choose_cpu(std::span<const int> allowed, std::span<const int> near, std::size_t index,
                const std::filesystem::path& sysfs = "/sys");
 

@@ -81,6 +81,21 @@ TEST(ChooseCpu, TakesFastCoresBeforeSlowOnes) {
   EXPECT_THAT(chosen, ElementsAre(2, 3, 1, 0));
 }
 
+TEST(ChooseCpu, TakesOneHardwareThreadOfEachCoreBeforeTheOthers) {
+  TemporaryTree tree;
+  for (const char* cpu : {"0", "1", "2", "3"}) {
+    const bool first_core = std::string(cpu) < "2";
+    tree.file(std::string("/devices/system/cpu/cpu") + cpu + "/topology/thread_siblings_list",
+              first_core ? "0-1\n" : "2-3\n");
+  }
+  const std::vector<int> allowed{0, 1, 2, 3};
+  std::vector<int> chosen;
+  for (std::size_t i = 0; i < 4; ++i) chosen.push_back(choose_cpu(allowed, {}, i, tree.root()));
+  EXPECT_THAT(chosen, ElementsAre(2, 0, 1, 3));
+  // Of a cpuset without the first threads of the cores, those that it has are free.
+  EXPECT_EQ(choose_cpu(std::vector<int>{1, 3}, {}, 1, tree.root()), 3);
+}
+
 TEST(CpuPlace, IsReadFromSysfs) {
   TemporaryTree tree;
   tree.file("/devices/system/cpu/cpu3/cpufreq/scaling_governor", "schedutil\n");
