@@ -98,8 +98,8 @@ std::optional<Warning> examine_launches(double share, double one_us) {
   if (share < launch_bound) return std::nullopt;
   return Warning{
       Warning::Kind::launch_bound,
-      fmt::format("the CPU enqueued for {} of the time: {:.1f} us is what a launch costs it, and the transport "
-                  "may be faster; replayed from a CUDA graph it shows",
+      fmt::format("the CPU was busy enqueueing for {} of the time: the {:.1f} us are what launching costs it, and the "
+                  "transport may be faster; replayed from a CUDA graph it shows",
                   percent(share), one_us)};
 }
 

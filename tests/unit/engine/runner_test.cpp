@@ -149,6 +149,17 @@ TEST(Runner, BackToBackWaitsOnceAtTheEnd) {
   EXPECT_TRUE(record.samples_ns.empty());
   EXPECT_EQ(record.iterations, 3u);
   EXPECT_GT(record.total_ns, 0u);
+  EXPECT_GT(record.core_work_ns, 0);
+}
+
+TEST(Runner, OnlyWhereWorkIsEnqueuedTheTimeOfEnqueueingIsTold) {
+  Bench bench;
+  const BlockRecord enqueued = bench.run(program({launch_on(Group::tensor)}), Timing::back_to_back, 1000);
+  EXPECT_GT(enqueued.enqueue_ns, 0u);
+  EXPECT_LE(enqueued.enqueue_ns, enqueued.total_ns);
+  EXPECT_EQ(bench.again(Timing::isolated, 10).enqueue_ns, 0u);
+  bench.device.can_record = false;
+  EXPECT_EQ(bench.again(Timing::back_to_back, 1000).enqueue_ns, 0u);
 }
 
 TEST(Runner, GraphIsRecordedOnceWarmedAndReplayedWhole) {

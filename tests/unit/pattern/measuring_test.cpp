@@ -260,5 +260,32 @@ TEST(Results, of_isolated_runs_the_slowest_rank_counts_and_the_first_side_is_com
   EXPECT_NEAR(*report.results[1].fraction_of_bound, 4096 / 30e-6 / 1e9, 1e-6);
 }
 
+TEST(Results, tell_that_launches_are_the_time_and_what_slowed_cores_did_once_all_are_there) {
+  Report report;
+  report.subjects.push_back({});
+  Series launches;
+  launches.block_us = {6.5, 6.5, 9.8, 9.8};
+  launches.iterations = 4000;
+  launches.total_us = 32'600;
+  launches.enqueue_us = 32'000;
+  launches.core_work = {{0, {3000, 3000, 3000, 3000}}, {1, {3000, 3000, 4500, 4500}}};
+  Series large;
+  large.block_us = {500, 500};
+  large.iterations = 20;
+  large.total_us = 10'000;
+  large.enqueue_us = 100;
+  large.core_work = {{0, {2000, 3000}}, {1, {4500, 4500}}};
+  for (const Series& series : {launches, large})
+    add_results({0, Timing::back_to_back, {0}}, std::vector<SidePlan>(1), {series}, {std::nullopt}, report);
+  add_core_warnings({"rank 0 (a)", "rank 1 (b)"}, report);
+  EXPECT_NEAR(*report.results[0].enqueue_share, 0.98, 0.01);
+  // Rank 0 was faster in the series that came later.
+  EXPECT_THAT(report.results[0].block_core_slowdowns, ElementsAre(1.5, 1.5, 1.5, 1.5));
+  std::vector<std::string> told;
+  for (const measure::Warning& warning : report.results[0].warnings) told.push_back(measure::to_string(warning.kind));
+  EXPECT_THAT(told, ElementsAre("launch-bound", "slow-core"));
+  EXPECT_THAT(report.results[1].warnings, testing::IsEmpty());
+}
+
 }  // namespace
 }  // namespace rocekit::pattern

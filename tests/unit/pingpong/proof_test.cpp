@@ -206,6 +206,29 @@ TEST(Results, BothDirectionsOfAStreamAreSummed) {
   EXPECT_NEAR(report.comparisons.front().ratio_p50.ratio, 0.1, 1e-9);
 }
 
+TEST(Results, OfLatencyTellWhatASlowedCoreDid) {
+  const Plan plan = plan_of_one_path();
+  const PairPlan pair{0, 1, {0}, {}};
+  const Cell cell{Metric::latency, 8, {0}, {Transport::rc}};
+  SeriesRecord series;
+  series.block_medians_us = {2, 2, 3, 3};
+  series.core_work_ns = {3000, 3000, 3000, 3000};
+  CellRecord end;
+  end.series = {series};
+  CellRecord other = end;
+  other.series[0].core_work_ns = {3000, 3000, 4500, 4500};
+  Report report;
+  report.hosts.resize(2);
+  report.hosts[1].name = "spark-2";
+  add_results(plan, pair, cell, {}, end, other, report);
+  add_core_warnings(report);
+  const Result& result = report.results.front();
+  EXPECT_THAT(result.block_core_slowdowns, testing::ElementsAre(1, 1, 1.5, 1.5));
+  ASSERT_THAT(result.warnings, SizeIs(1));
+  EXPECT_EQ(result.warnings.front().kind, measure::Warning::Kind::slow_core);
+  EXPECT_THAT(result.warnings.front().text, testing::HasSubstr("(spark-2)"));
+}
+
 TEST(Results, ReadsMoveTheirBytesTowardsWhoAsks) {
   const Plan plan = plan_of_one_path();
   const PairPlan pair{0, 1, {0}, {}};
