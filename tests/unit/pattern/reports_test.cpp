@@ -192,6 +192,21 @@ TEST(TextReport, WrongResultsAndIdleRailsAreTold) {
   EXPECT_THAT(text, HasSubstr("idle: roceP2p1s0f0:1"));
 }
 
+TEST(TextReport, AWarningIsSaidOnceWithAllSeriesThatHaveIt) {
+  Report report = sample::one_side();
+  for (Result& result : report.results) {
+    result.warnings.push_back({measure::Warning::Kind::slow_core, "a core was slow"});
+    result.warnings.push_back({measure::Warning::Kind::drift, "drifts"});
+  }
+  EXPECT_THAT(text_of(report), HasSubstr("WARN    all-reduce 8 B, isolated: drifts (and 3 series more, -v lists them)\n"
+                                         "        all-reduce 8 B, isolated: a core was slow (and 3 series more, -v "
+                                         "lists them)\n"));
+  EXPECT_THAT(text_of(report, {true, 160}),
+              HasSubstr("WARN    all-reduce 8 B, isolated; all-reduce 64 KiB, isolated; all-reduce 8 B, back-to-back; "
+                        "all-reduce 64 KiB, back-to-back: drifts\n"));
+  EXPECT_THAT(text_of(report, {true, 160}), Not(HasSubstr("-v lists")));
+}
+
 // ---- documents ----
 
 TEST(JsonReport, HasTheNamesThatScriptsRead) {

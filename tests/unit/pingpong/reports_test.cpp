@@ -209,6 +209,22 @@ TEST(TextReport, GroupsWarningsOfSeriesAndSaysThoseOfThePlaceOnce) {
               HasSubstr("WARN   core 5 saves power: governor powersave\n"
                         "       RC send latency, 8 B, path 0: drifts by 8 % (and 1 series more, -v lists "
                         "them)\n"));
+  const std::string verbose = text_of(report, {true, 200});
+  EXPECT_THAT(verbose, HasSubstr("WARN   core 5 saves power: governor powersave\n"
+                                 "       RC send latency, 8 B, path 0: drifts by 8 %\n"));
+  EXPECT_THAT(verbose, HasSubstr(": drifts by 9 %\n"));
+  EXPECT_THAT(verbose, testing::Not(HasSubstr("-v lists")));
+}
+
+TEST(TextReport, VerboseListsTheSeriesThatAWarningIsOf) {
+  Report report = sample::gb10();
+  report.results[0].warnings.push_back({measure::Warning::Kind::too_few_samples, "9 samples are too few"});
+  report.results[3].warnings.push_back({measure::Warning::Kind::too_few_samples, "9 samples are too few"});
+  report.results[3].warnings.push_back({measure::Warning::Kind::drift, "drifts by 9 %"});
+  const std::string text = text_of(report, {true, 200});
+  EXPECT_THAT(text, testing::ContainsRegex("RC send latency, 8 B, path 0; [^\n]+: 9 samples are too few\n"));
+  EXPECT_LT(text.find("drifts by"), text.find("too few")) << "what matters most stands first";
+  EXPECT_EQ(text.find("too few"), text.rfind("too few"));
 }
 
 TEST(TextReport, TellsContradictedProofsApart) {

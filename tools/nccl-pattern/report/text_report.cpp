@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "core/text/sizes.h"
@@ -14,6 +13,7 @@
 #include "tools/nccl-pattern/report/tables.h"
 #include "tools/nccl-pattern/report/writer.h"
 #include "tools/roce-pingpong/labels.h"
+#include "tools/roce-pingpong/report/warning_lines.h"
 
 namespace rocekit::pattern {
 namespace {
@@ -223,34 +223,21 @@ class Text {
     const Subject& subject = report_.subjects[result.subject];
     std::string name = subject.whole_step ? std::string("whole step")
                                           : operation_words(subject) + ' ' + size_words(subject.size_bytes);
+    if (subject.whole_step && report_.plan.steps.size() > 1) {
+      if (const auto& form = report_.plan.steps.at(subject.step).request.form)
+        name += fmt::format(" as {}", to_string(*form));
+    }
     if (report_.sides.size() > 1) name += " over " + side_name(report_, result.side);
     return fmt::format("{}, {}", name, collectives::to_string(result.timing));
   }
 
   void warnings() {
-    std::vector<std::pair<const measure::Warning*, std::vector<const Result*>>> groups;
+    std::vector<pingpong::Noticed> noticed;
     for (const Result& result : report_.results) {
-      for (const measure::Warning& warning : result.warnings) {
-        // The dashes of the tables tell it already.
-        if (warning.kind == measure::Warning::Kind::too_few_samples && !options_.verbose) continue;
-        const auto same = std::find_if(groups.begin(), groups.end(), [&](const auto& group) {
-          return group.first->kind == warning.kind && (!options_.verbose || group.first->text == warning.text);
-        });
-        if (same == groups.end()) {
-          groups.push_back({&warning, {&result}});
-        } else {
-          same->second.push_back(&result);
-        }
-      }
+      for (const measure::Warning& warning : result.warnings) noticed.push_back({name_of(result), warning});
     }
     std::string_view label = "WARN";
-    for (const auto& [warning, results] : groups) {
-      const bool of_place =
-          warning->kind == measure::Warning::Kind::governor || warning->kind == measure::Warning::Kind::wrong_numa_node;
-      std::string line = of_place ? warning->text : fmt::format("{}: {}", name_of(*results.front()), warning->text);
-      if (!of_place && results.size() > 1) {
-        line += fmt::format(" (and {} series more, -v lists them)", results.size() - 1);
-      }
+    for (const std::string& line : pingpong::warning_lines(noticed, options_.verbose)) {
       writer_.labelled(label, line, Tone::warn);
       label = "";
     }

@@ -14,6 +14,7 @@
 #include "tools/roce-pingpong/labels.h"
 #include "tools/roce-pingpong/report/tables.h"
 #include "tools/roce-pingpong/report/verdict_line.h"
+#include "tools/roce-pingpong/report/warning_lines.h"
 
 namespace rocekit::pingpong {
 namespace {
@@ -296,35 +297,12 @@ class Text {
   }
 
   void warnings() {
-    // What is true of a run is said once, however many series it was noticed in.
-    std::vector<std::pair<measure::Warning, std::vector<const Result*>>> groups;
+    std::vector<Noticed> noticed;
     for (const Result& result : report_.results) {
-      for (const measure::Warning& warning : result.warnings) {
-        // The dashes of the tables tell it already.
-        if (warning.kind == measure::Warning::Kind::too_few_samples && !options_.verbose) continue;
-        const bool of_place =
-            warning.kind == measure::Warning::Kind::governor || warning.kind == measure::Warning::Kind::wrong_numa_node;
-        const auto same = std::find_if(groups.begin(), groups.end(), [&](const auto& group) {
-          return group.first.kind == warning.kind &&
-                 (!of_place || options_.verbose || group.first.text == warning.text) &&
-                 (!options_.verbose || group.first.text == warning.text);
-        });
-        if (same == groups.end()) {
-          groups.push_back({warning, {&result}});
-        } else {
-          same->second.push_back(&result);
-        }
-      }
+      for (const measure::Warning& warning : result.warnings) noticed.push_back({name_of(result), warning});
     }
     std::string_view label = "WARN";
-    for (const auto& [warning, results] : groups) {
-      const bool of_place =
-          warning.kind == measure::Warning::Kind::governor || warning.kind == measure::Warning::Kind::wrong_numa_node;
-      std::string line = warning.text;
-      if (!of_place) {
-        line = fmt::format("{}: {}", name_of(*results.front()), line);
-        if (results.size() > 1) line += fmt::format(" (and {} series more, -v lists them)", results.size() - 1);
-      }
+    for (const std::string& line : warning_lines(noticed, options_.verbose)) {
       labelled(label, line, Tone::warn);
       label = "";
     }
