@@ -14,7 +14,7 @@
 namespace rocekit::cli {
 namespace {
 
-/// Whether this rank is to say why the run ended.
+/// Whether this rank is to say why the session ended: rank 0 cannot where it is the one that is lost.
 bool speaks(const session::Session& session, session::Door door, const std::string& sentence) {
   if (session.rank() == 0 || door == session::Door::join) return true;
   const std::string rank_0 = session.name_of(0);
@@ -42,8 +42,9 @@ int run_session(const SessionProgram& program, const session::DoorOptions& optio
   context.courier = program.courier;
   session::Session session = session::open(options, context);
   const auto end = [&](const std::string& sentence) {
+    // Rank 0 is told, and says it.
     session.abort(sentence);
-    if (speaks(session, door, sentence)) say(program.tool, sentence);
+    if (session.rank() == 0 || door == session::Door::join) say(program.tool, sentence);
     return static_cast<int>(ExitCode::unknown);
   };
   try {
