@@ -93,13 +93,14 @@ HostPort parse_listen(std::string_view text) {
 
 JoinTarget parse_join(std::string_view text) {
   const std::size_t sign = text.find('@');
-  if (sign != std::string_view::npos && is_token(text.substr(0, sign))) {
-    const auto at = parse_host_port(text.substr(sign + 1));
-    if (at && !at->host.empty() && at->port != 0) return {std::string(text.substr(0, sign)), *at};
-  }
-  throw InputError(
-      fmt::format("--join {}: not of the form TOKEN@ADDR:PORT: paste the line that --listen printed on the other node",
-                  text::shortened(text::printable(text), 120)));
+  const std::string_view token = text.substr(0, sign);
+  const auto at = sign == std::string_view::npos ? std::nullopt : parse_host_port(text.substr(sign + 1));
+  const bool has_form = at && !token.empty() && !at->host.empty() && at->port != 0;
+  if (has_form && is_token(token)) return {std::string(token), *at};
+  throw InputError(fmt::format("--join {}: {}: paste the line that --listen printed on the other node",
+                               text::shortened(text::printable(text), 120),
+                               has_form ? "the token before the @ is not whole or mistyped (26 of a-z and 2-7)"
+                                        : "not of the form TOKEN@ADDR:PORT"));
 }
 
 std::uint16_t SocketAddress::port() const {

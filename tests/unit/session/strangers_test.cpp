@@ -354,8 +354,8 @@ struct BadInput {
   const char* part;
 };
 
-BadInput bad_join(const char* name, const std::string& target) {
-  BadInput bad{name, {}, "not of the form TOKEN@ADDR:PORT"};
+BadInput bad_join(const char* name, const std::string& target, const char* part = "not of the form TOKEN@ADDR:PORT") {
+  BadInput bad{name, {}, part};
   bad.options.join = target;
   return bad;
 }
@@ -385,8 +385,9 @@ BadInput with(const char* name, const std::function<void(DoorOptions&)>& set, co
 INSTANTIATE_TEST_SUITE_P(
     Of, BadDoor,
     testing::Values(bad_join("empty", ""), bad_join("no_token", "192.0.2.1:7000"),
-                    bad_join("short_token", "abc@192.0.2.1:7000"), bad_join("no_port", token + "@192.0.2.1"),
-                    bad_join("no_address", token + "@:7000"), bad_join("port_too_high", token + "@192.0.2.1:70000"),
+                    bad_join("short_token", "abc@192.0.2.1:7000", "the token before the @ is not whole or mistyped"),
+                    bad_join("no_port", token + "@192.0.2.1"), bad_join("no_address", token + "@:7000"),
+                    bad_join("port_too_high", token + "@192.0.2.1:70000"),
                     bad_join("port_with_letters", token + "@192.0.2.1:7a"),
                     bad_join("open_bracket", token + "@[::1:7000"), bad_join("bare_ipv6", token + "@::1"),
                     bad_join("terminal_escape", "\x1b[2J"), bad_listen("port_alone", "7000"),
