@@ -16,8 +16,8 @@ namespace rocekit::cli {
 
 Progress::Progress(bool wanted) {
   const char* term = std::getenv("TERM");
-  enabled_ =
-      wanted && ::isatty(STDERR_FILENO) == 1 && term != nullptr && std::string_view(term) != "dumb" && *term != 0;
+  enabled_ = wanted && text::width_of_terminal(STDERR_FILENO) > 0 && term != nullptr &&
+             std::string_view(term) != "dumb" && *term != 0;
 }
 
 void Progress::show(double share, const std::string& what) {

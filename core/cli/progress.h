@@ -7,7 +7,8 @@ namespace rocekit::cli {
 
 class Progress {
  public:
-  /// Draws on standard error when `wanted` and it is a terminal that can move its cursor (TERM is set and not "dumb").
+  /// Draws on standard error when `wanted` and it is a terminal with a size that can move its cursor (TERM is set and
+  /// not "dumb").
   explicit Progress(bool wanted);
   ~Progress() { clear(); }
   Progress(const Progress&) = delete;

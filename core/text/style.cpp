@@ -1,6 +1,6 @@
 #include "core/text/style.h"
 
-#include <unistd.h>
+#include <sys/ioctl.h>
 
 #include <cstdlib>
 
@@ -36,10 +36,15 @@ bool environment_allows_color() {
 
 }  // namespace
 
+int width_of_terminal(int fd) {
+  winsize size{};
+  return ioctl(fd, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
 Style Style::detect(ColorMode mode, int fd) {
   Style style;
-  style.colored_ =
-      mode == ColorMode::always || (mode == ColorMode::automatic && isatty(fd) == 1 && environment_allows_color());
+  style.colored_ = mode == ColorMode::always ||
+                   (mode == ColorMode::automatic && width_of_terminal(fd) > 0 && environment_allows_color());
   return style;
 }
 

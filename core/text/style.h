@@ -10,11 +10,16 @@ enum class ColorMode { automatic, always, never };
 
 enum class Tone { plain, strong, faint, good, warn, bad, accent };
 
+/// Of the terminal behind `fd` (TIOCGWINSZ). 0: there is none, or nobody is known to look at it: mpirun gives ranks a
+/// pseudo-terminal without a size, whatever its own output is.
+int width_of_terminal(int fd);
+
 class Style {
  public:
   /// No colour, no escape sequences.
   Style() = default;
-  /// `automatic`: colour when `fd` is a terminal, NO_COLOR is unset or empty, and TERM is set and not "dumb".
+  /// `automatic`: colour when `fd` is a terminal with a size, NO_COLOR is unset or empty, and TERM is set and not
+  /// "dumb".
   static Style detect(ColorMode mode, int fd);
 
   std::string paint(Tone tone, std::string_view text) const;

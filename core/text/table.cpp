@@ -1,7 +1,5 @@
 #include "core/text/table.h"
 
-#include <sys/ioctl.h>
-
 #include <algorithm>
 #include <stdexcept>
 
@@ -128,9 +126,8 @@ std::vector<std::string> wrap(std::string_view text, int width, int first_indent
 }
 
 int terminal_columns(int fd, int most) {
-  winsize size{};
-  if (ioctl(fd, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return most;
-  return std::clamp<int>(size.ws_col, std::min(least_columns, most), most);
+  const int width = width_of_terminal(fd);
+  return width == 0 ? most : std::clamp(width, std::min(least_columns, most), most);
 }
 
 }  // namespace rocekit::text

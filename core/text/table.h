@@ -49,7 +49,7 @@ class Table {
 /// that paths and commands can be copied. The first line is indented by `first_indent`, the others by `indent`.
 std::vector<std::string> wrap(std::string_view text, int width, int first_indent = 0, int indent = 0);
 
-/// Columns to write for: those of the terminal behind `fd` (TIOCGWINSZ) within 60 to `most`, else `most`.
+/// Columns to write for: width_of_terminal(fd) within 60 to `most`; where that is 0, `most`.
 int terminal_columns(int fd, int most = 100);
 
 }  // namespace rocekit::text
