@@ -37,6 +37,18 @@ std::string step_words(const Plan& plan, const traffic::Step& step) {
   return words;
 }
 
+std::vector<Issuer> issuers_of(const traffic::Step& step) {
+  std::vector<Issuer> issuers;
+  for (const traffic::Operation& operation : step.operations) {
+    auto issuer = std::find_if(issuers.begin(), issuers.end(),
+                               [&](const Issuer& known) { return known.setting == operation.issued_by; });
+    if (issuer == issuers.end()) issuer = issuers.insert(issuer, Issuer{operation.issued_by, {}});
+    std::vector<traffic::OpKind>& kinds = issuer->operations;
+    if (std::find(kinds.begin(), kinds.end(), operation.kind) == kinds.end()) kinds.push_back(operation.kind);
+  }
+  return issuers;
+}
+
 std::string operation_words(const Subject& subject) {
   if (!subject.kind) return subject.name;
   return traffic::to_string(*subject.kind) + (subject.form.empty() ? "" : ' ' + subject.form);
@@ -105,6 +117,10 @@ std::optional<Timing> told_timing(const Report& report, std::size_t subject) {
 double typical_us(const Result& result) {
   if (result.latency_us.p50) return *result.latency_us.p50;
   return result.mean_us > 0 ? result.mean_us : result.latency_us.mean;
+}
+
+std::string typical_words(const Result& result) {
+  return (result.latency_us.p50 ? "" : "~") + pingpong::microseconds(typical_us(result));
 }
 
 const char* timing_words(Timing timing) {

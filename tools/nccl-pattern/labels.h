@@ -18,6 +18,13 @@ std::string token_rate(double tok_s);  ///< "45.3", "12345"
 
 /// "tp2 of MiniMax-M2.5, decode, 1 request"
 std::string step_words(const Plan& plan, const traffic::Step& step);
+/// A setting of the engine, and which operations of a step it issues.
+struct Issuer {
+  std::string setting;  ///< "--tensor-parallel-size 2"
+  std::vector<traffic::OpKind> operations;
+};
+std::vector<Issuer> issuers_of(const traffic::Step& step);
+
 /// "all-reduce", "send-recv ring"
 std::string operation_words(const Subject& subject);
 
@@ -35,8 +42,10 @@ bool was_timed(const Report& report, collectives::Timing timing);
 /// The timing that tells most about a subject: the one that predictions are made from where there is one on all sides
 /// (floors aside), else the first of graph, back to back and isolated that most sides have. Absent: not measured.
 std::optional<collectives::Timing> told_timing(const Report& report, std::size_t subject);
-/// The median where there is one, else the mean.
+/// The median (of single runs, else of the means of blocks) where there is one, else the mean.
 double typical_us(const Result& result);
+/// "30.1"; "~1584" where it is the mean.
+std::string typical_words(const Result& result);
 /// "CUDA graph", "back to back", "one by one"
 const char* timing_words(collectives::Timing timing);
 

@@ -55,6 +55,7 @@ SIDES   rdma: NCCL 2.28.9 (/usr/lib/libnccl.so.2), network IB
         socket: NCCL 2.28.9 (/usr/lib/libnccl.so.2), network Socket
 
 STEP  us; p50 and p99 of single runs; b2b: back to back; graph: replayed from a CUDA graph
+  issued by --tensor-parallel-size 2
 COUNT  OPERATION      SIZE  OVER      P50    P99    B2B  GRAPH  OF STEP  AGAINST rdma
    97  all-reduce    4 KiB  rdma     30.1   37.6   21.4   19.7     98 %
                             socket    152    190    139    134     97 %  6.80x slower (6.60-7.01)
@@ -190,6 +191,32 @@ TEST(TextReport, WrongResultsAndIdleRailsAreTold) {
   const std::string text = text_of(report);
   EXPECT_THAT(text, HasSubstr("3 of 98 calls on rdma gave wrong results; element 17 is 4, not 5"));
   EXPECT_THAT(text, HasSubstr("idle: roceP2p1s0f0:1"));
+}
+
+TEST(TextReport, AStepNamesTheSettingsOfTheEngineThatIssueIt) {
+  Report report = sample::gb10();
+  report.plan.steps[0].operations[0].issued_by = "--pipeline-parallel-size 2";
+  const std::string text = text_of(report, {false, 200});
+  EXPECT_THAT(text, HasSubstr("  all-reduce issued by --pipeline-parallel-size 2\n"));
+  EXPECT_THAT(text, HasSubstr("  all-reduce and all-gather issued by --tensor-parallel-size 2\n"));
+  const nlohmann::json issued = nlohmann::json::parse(document_of(report))["steps"][0]["issued_by"];
+  EXPECT_EQ(issued[0]["setting"], "--pipeline-parallel-size 2");
+  EXPECT_EQ(issued[1]["operations"], nlohmann::json({"all-reduce", "all-gather"}));
+}
+
+TEST(TextReport, AMeanIsNeverShownAsAMedian) {
+  EXPECT_THAT(text_of(sample::with_floor()), Not(HasSubstr("~")));
+  Report report = sample::with_floor();
+  for (Result& result : report.results) {
+    if (result.timing != Timing::isolated || result.side == 1) continue;  // rdma and its floor ran few times
+    result.latency_us.p50.reset();
+    result.latency_us.p99.reset();
+  }
+  const std::string text = text_of(report, {false, 140});
+  EXPECT_THAT(text, HasSubstr("us; p50 and p99 of single runs (~: mean, of too few for a median); b2b"));
+  EXPECT_THAT(text, HasSubstr("whole step           rdma    ~2147      -"));
+  EXPECT_THAT(text, HasSubstr("all-reduce 4 KiB  rdma    ~30.7               0.33  ~5.87  23.9"));
+  EXPECT_THAT(text, HasSubstr("us of one operation's median (~: mean, of too few runs for a median): bits"));
 }
 
 TEST(TextReport, AWarningIsSaidOnceWithAllSeriesThatHaveIt) {

@@ -124,6 +124,11 @@ Json result_json(const Report& report, const Result& result) {
   return json;
 }
 
+Json issuer_json(const Issuer& issuer) {
+  return {{"setting", issuer.setting},
+          {"operations", list_of(issuer.operations, [](traffic::OpKind kind) { return Json(to_string(kind)); })}};
+}
+
 Json step_json(const Report& report, std::size_t step) {
   Json results = Json::array();
   const auto whole = whole_step_of(report, step);
@@ -133,6 +138,7 @@ Json step_json(const Report& report, std::size_t step) {
   const double ideal_ms = whole ? report.subjects[*whole].ideal_pipeline_ms : 0;
   return {{"step", step},
           {"name", step_words(report.plan, report.plan.steps[step])},
+          {"issued_by", list_of(issuers_of(report.plan.steps[step]), issuer_json)},
           {"ideal_pipeline_ms", ideal_ms > 0 ? Json(ideal_ms) : Json(nullptr)},
           {"results", std::move(results)}};
 }

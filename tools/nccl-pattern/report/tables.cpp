@@ -171,7 +171,7 @@ class LatencyTable {
     const auto tone = [&](Timing timing) { return timing == told ? Tone::strong : Tone::plain; };
     if (timed(Timing::isolated)) {
       const Result* result = find_result(report_, subject, side, Timing::isolated);
-      row.push_back({result == nullptr ? "-" : microseconds(typical_us(*result)), tone(Timing::isolated)});
+      row.push_back({result == nullptr ? "-" : typical_words(*result), tone(Timing::isolated)});
       row.push_back({result == nullptr ? "-" : microseconds(result->latency_us.p99)});
     }
     for (const Timing timing : {Timing::back_to_back, Timing::graph}) {
@@ -194,6 +194,15 @@ class LatencyTable {
   std::array<bool, 3> timed_{};
   bool bound_ = false;
 };
+
+/// The host backend over the budget's transport, beside NCCL.
+const Result* floor_of(const Report& report, const LatencyBudget& budget) {
+  for (std::size_t side = 0; side < report.sides.size(); ++side) {
+    if (!is_floor(report, side) || report.sides[side].transport != report.sides[budget.side].transport) continue;
+    if (const Result* found = find_result(report, budget.subject, side, Timing::isolated)) return found;
+  }
+  return nullptr;
+}
 
 std::string subject_words(const Subject& subject) {
   return subject.whole_step ? std::string("whole step")
@@ -275,23 +284,28 @@ void write_budget(Writer& writer, const Report& report, const TableRequest& requ
                      {"WIRE", 0, true},
                      {"REST", 0, true},
                      {"OF P50", 1, true}});
+  bool means = false;
   for (const LatencyBudget* budget : lines) {
     if (brief && size_of(budget) != size_of(*smallest) && size_of(budget) != size_of(*largest)) continue;
     const Result* result = find_result(report, budget->subject, budget->side, Timing::isolated);
     const double whole = result == nullptr ? 0 : typical_us(*result);
+    const Result* floor = floor_of(report, *budget);
+    const bool wire_of_mean = budget->wire_us && floor != nullptr && !floor->latency_us.p50;
+    means = means || wire_of_mean || (whole > 0 && !result->latency_us.p50);
     table.add_row({{subject_words(report.subjects[budget->subject]), Tone::accent},
                    {side_name(report, budget->side)},
-                   {whole > 0 ? microseconds(whole) : "-", Tone::strong},
+                   {whole > 0 ? typical_words(*result) : "-", Tone::strong},
                    {microseconds(budget->serialization_us)},
-                   {microseconds(budget->wire_us)},
+                   {(wire_of_mean ? "~" : "") + microseconds(budget->wire_us)},
                    {microseconds(budget->rest_us)},
                    {whole > 0 ? pingpong::percent(std::max(budget->rest_us, 0.0) / whole) : "-"}});
   }
   const bool nccl = std::any_of(report.sides.begin(), report.sides.end(),
                                 [](const SideResult& side) { return side.backend == collectives::Backend::nccl; });
   writer.heading("BUDGET",
-                 fmt::format("us of one operation's median: bits at the bound of the rails; wire, adapters and kernel, "
-                             "by the host backend over the same transport; {}{}",
+                 fmt::format("us of one operation's median{}: bits at the bound of the rails; wire, adapters and "
+                             "kernel, by the host backend over the same transport; {}{}",
+                             means ? " (~: mean, of too few runs for a median)" : "",
                              nccl ? "the rest, NCCL and its launches" : "the rest",
                              brief ? " (smallest and largest size, -v lists all)" : ""));
   writer.table(table, 0);

@@ -103,7 +103,13 @@ class Text {
 
   std::string timings() const {
     std::vector<std::string> words;
-    if (was_timed(report_, Timing::isolated)) words.emplace_back("p50 and p99 of single runs");
+    if (was_timed(report_, Timing::isolated)) {
+      const bool means = std::any_of(report_.results.begin(), report_.results.end(), [&](const Result& result) {
+        return result.timing == Timing::isolated && !result.latency_us.p50 &&
+               (options_.verbose || !is_floor(report_, result.side));
+      });
+      words.push_back(fmt::format("p50 and p99 of single runs{}", means ? " (~: mean, of too few for a median)" : ""));
+    }
     if (was_timed(report_, Timing::back_to_back)) words.emplace_back("b2b: back to back");
     if (was_timed(report_, Timing::graph)) words.emplace_back("graph: replayed from a CUDA graph");
     return fmt::format("{}", fmt::join(words, "; "));
@@ -120,6 +126,7 @@ class Text {
       const traffic::Step& which = report_.plan.steps[step];
       const std::string form = which.request.form ? fmt::format("as {}", to_string(*which.request.form)) : "";
       writer_.heading("STEP", form + (form.empty() || columns.empty() ? "" : "; ") + columns);
+      issuers(which);
       write_latencies(writer_, report_, request);
       if (whole) bubble(*whole);
       supplements(request);
@@ -129,6 +136,18 @@ class Text {
     writer_.heading("SIZES", fmt::format("us; {}; bandwidths in GB/s", timings()));
     write_latencies(writer_, report_, request);
     supplements(request);
+  }
+
+  /// Which setting of the engine issues which operations.
+  void issuers(const traffic::Step& step) {
+    const std::vector<Issuer> all = issuers_of(step);
+    for (const Issuer& issuer : all) {
+      std::vector<std::string> operations;
+      for (const traffic::OpKind kind : issuer.operations) operations.push_back(traffic::to_string(kind));
+      writer_.line(
+          fmt::format("{}issued by {}", all.size() > 1 ? pingpong::join_words(operations) + ' ' : "", issuer.setting),
+          Tone::faint);
+    }
   }
 
   void supplements(const TableRequest& request) {
