@@ -84,18 +84,23 @@ std::optional<Drift> find_drift(std::span<const double> blocks) {
   constexpr double z_of_one_percent = 2.576;
   const std::size_t n = blocks.size();
   if (n < 8) return std::nullopt;
+  const std::vector<double> order = sorted({blocks.begin(), blocks.end()});
+  const auto least = std::find_if(order.begin(), order.end(), [](double value) { return value > 0; });
+  if (least == order.end()) return std::nullopt;
+  // A block in which nothing arrived has no logarithm: it counts as half of the slowest in which something did.
+  const auto at_least = [floor = *least / 2](double value) { return std::max(value, floor); };
   int score = 0;
   std::vector<double> slopes;
   for (std::size_t i = 0; i < n; ++i) {
     for (std::size_t j = i + 1; j < n; ++j) {
       score += (blocks[j] > blocks[i]) - (blocks[j] < blocks[i]);
-      slopes.push_back((blocks[j] - blocks[i]) / static_cast<double>(j - i));
+      // Of logarithms: a straight line through values that fall to a fraction would end below zero.
+      slopes.push_back(std::log(at_least(blocks[j]) / at_least(blocks[i])) / static_cast<double>(j - i));
     }
   }
   // Ties lessen the variance of the score (Kendall, Rank Correlation Methods, chapter 4).
   const auto variance_of = [](double count) { return count * (count - 1) * (2 * count + 5) / 18; };
   double variance = variance_of(static_cast<double>(n));
-  const std::vector<double> order = sorted({blocks.begin(), blocks.end()});
   for (auto from = order.begin(); from != order.end();) {
     const auto to = std::upper_bound(from, order.end(), *from);
     variance -= variance_of(static_cast<double>(to - from));
@@ -105,12 +110,9 @@ std::optional<Drift> find_drift(std::span<const double> blocks) {
   const double z = (std::abs(score) - 1) / std::sqrt(variance);
   if (z < z_of_one_percent) return std::nullopt;
 
-  const double slope = median(std::move(slopes));
-  const double middle = quantile(order, 0.5);
-  const double first = middle - slope * static_cast<double>(n - 1) / 2;
-  const double last = middle + slope * static_cast<double>(n - 1) / 2;
-  if (middle <= 0 || std::abs(last - first) < 0.05 * middle) return std::nullopt;
-  return Drift{first > 0 ? last / first - 1 : (last - first) / middle};
+  const double change = std::expm1(median(std::move(slopes)) * static_cast<double>(n - 1));
+  if (std::abs(change) < 0.05) return std::nullopt;
+  return Drift{change};
 }
 
 // ---- two modes ----------------------------------------------------------------------------------------------------

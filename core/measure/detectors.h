@@ -20,7 +20,7 @@ struct Outliers {
 std::optional<Outliers> find_outliers(std::span<const double> samples);
 
 /// A trend over blocks: Kendall's test against time (Mann 1945) at the 1 % level, and a change from the first to the
-/// last block (Theil and Sen's slope) of at least 5 %. Needs 8 blocks.
+/// last block (Theil and Sen's slope of the logarithms) of at least 5 %. Needs 8 blocks.
 struct Drift {
   double change = 0;  ///< last over first, less 1: 0.12
 };

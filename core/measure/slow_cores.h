@@ -23,9 +23,9 @@ class FastestCores {
   /// By block: how many times slower than at its best the slowest of the ranks' cores was; at least 1.
   std::vector<double> slowdowns(const CoreWork& work) const;
 
-  /// When cores were slowed (1.2 times: quiet ones differ by 1.05, a busy neighbour costs more) in some blocks, and
-  /// those took at least 5 % longer than the others; or in all blocks, of operations short enough (100 us) for a core
-  /// to matter.
+  /// When cores were slowed (1.2 times: quiet ones differ by 1.05, a busy neighbour costs more) in some blocks, at
+  /// least three, and those took longer than the others, by 5 % at least and by no more than slowed cores explain; or
+  /// in all blocks, of operations short enough (100 us) for a core to matter.
   std::optional<Warning> examine(std::span<const double> block_us, const CoreWork& work,
                                  const std::function<std::string(int rank)>& name) const;
 

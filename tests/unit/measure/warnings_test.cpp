@@ -74,6 +74,14 @@ TEST(ExamineSamples, SeesTwoModes) {
   EXPECT_THAT(warnings[0].text, HasSubstr("1.4"));
 }
 
+TEST(ExamineSamples, SeesNoFallOfMoreThanAll) {
+  std::vector<double> blocks;
+  for (int i = 0; i < 12; ++i) blocks.push_back(1000.0 / (1 << i));
+  const auto warnings = examine_samples({}, blocks);
+  ASSERT_THAT(kinds_of(warnings), ::testing::Contains(Kind::drift));
+  EXPECT_GT(find_drift(blocks)->change, -1);
+}
+
 TEST(ExamineSamples, SeesASlowFirstBlockAndDoesNotCallItADrift) {
   std::vector<double> blocks = steady_blocks;
   blocks[0] = 9;

@@ -11,6 +11,7 @@
 #include "core/wire/wire.h"
 #include "tools/nccl-pattern/run/assemble.h"
 #include "tools/nccl-pattern/run/conclude.h"
+#include "tools/nccl-pattern/run/expectation.h"
 #include "tools/nccl-pattern/run/fields.h"
 #include "tools/nccl-pattern/run/setup.h"
 #include "tools/roce-pingpong/run/place.h"
@@ -22,13 +23,13 @@ using std::chrono::milliseconds;
 using std::chrono::nanoseconds;
 using std::chrono::steady_clock;
 
-/// Of a block whose length nobody knows yet: lazy connections and verification.
-constexpr nanoseconds first_patience{30'000'000'000};
 /// How much longer than expected a block may take (retransmissions, another load) before it counts as stuck.
 constexpr int patience = 5;
 constexpr nanoseconds least_patience{10'000'000'000};
 /// A peer's death shows in the data path before the session has heard of it.
 constexpr milliseconds session_notices{500};
+/// A cell whose rounds take so many times longer than it was given ends after the first.
+constexpr int overspent = 4;
 /// Of a warm-up block, which tells how many runs fit into a block.
 constexpr double warming_ns = 10e6;
 /// Samples that rank 0 gathers of a cell, of all ranks and sides together: 8 bytes each.
@@ -95,11 +96,12 @@ class Run {
     if (options_.progress) options_.progress(share, what);
   }
 
-  static Order order_of(std::size_t side, std::size_t subject, nanoseconds time) {
+  /// With the patience of runs of which nothing is known.
+  Order order_of(std::size_t side, std::size_t subject, std::size_t runs) const {
     Order order;
     order.side = static_cast<std::uint32_t>(side);
     order.subject = static_cast<std::uint32_t>(subject);
-    order.patience_ns = static_cast<std::uint64_t>(time.count());
+    order.patience_ns = static_cast<std::uint64_t>(first_patience(setup_.subjects[subject].program, runs).count());
     return order;
   }
 
@@ -108,7 +110,7 @@ class Run {
     const bool verified = setup_.settings.verify != Verify::never;
     report_.verifications.resize(verified ? setup_.sides.size() : 0);
     for (std::size_t side = 0; side < setup_.sides.size(); ++side) {
-      Order order = order_of(side, 0, first_patience);
+      Order order = order_of(side, 0, 1);
       order.what = "making the first call over " + setup_.plans[side].name;
       say(0, order.what);
       double& first_call_ms = report_.sides[side].first_call_ms;
@@ -124,7 +126,7 @@ class Run {
   }
 
   void verify(std::size_t side, std::size_t subject) {
-    Order order = order_of(side, subject, first_patience);
+    Order order = order_of(side, subject, 1);
     order.verify = true;
     order.seed = ++seed_;
     order.what = "verifying " + describe(subject, {side});
@@ -150,7 +152,7 @@ class Run {
   /// `expected_ns`: of the whole block; 0: not known yet.
   std::vector<BlockNote> block(const Cell& cell, std::size_t side, std::uint64_t iterations, double expected_ns,
                                std::uint64_t keep_each) {
-    Order order = order_of(side, cell.subject, first_patience);
+    Order order = order_of(side, cell.subject, iterations);
     if (expected_ns > 0) {
       order.patience_ns = static_cast<std::uint64_t>(count_of(least_patience) + patience * expected_ns);
     }
@@ -174,7 +176,7 @@ class Run {
     std::vector<std::uint64_t> iterations(sides);
     double samples = 0;
     for (std::size_t i = 0; i < sides; ++i) {
-      one_ns[i] = calibrate(cell, cell.sides[i]);
+      one_ns[i] = calibrate(cell, cell.sides[i], time.block);
       iterations[i] = iterations_for(time, one_ns[i]);
       samples += static_cast<double>(iterations[i] * time.most_rounds) * session_.size();
     }
@@ -183,7 +185,9 @@ class Run {
     std::vector<Series> series(sides);
     const auto began = steady_clock::now();
     for (std::size_t round = 0; round < time.most_rounds; ++round) {
-      if (round >= time.least_rounds && steady_clock::now() - began >= time.total) break;
+      const nanoseconds elapsed = steady_clock::now() - began;
+      if (round >= time.least_rounds && elapsed >= time.total) break;
+      if (round > 0 && elapsed >= overspent * time.total) break;
       done(static_cast<double>(round) / static_cast<double>(time.most_rounds));
       for (std::size_t slot = 0; slot < sides; ++slot) {
         // Forwards and backwards in turn, so that a drift favours none.
@@ -197,10 +201,14 @@ class Run {
     add_results(cell, setup_.plans, series, bounds_of(setup_), report_);
   }
 
-  /// Time of one run. The first ones are slow on any connection; of those that are fast, more tell better.
-  double calibrate(const Cell& cell, std::size_t side) {
+  /// Time of one run. The first ones are slow on any connection; of those that are fast, more tell better. What is
+  /// known to fill a block by itself is not run for that.
+  double calibrate(const Cell& cell, std::size_t side, nanoseconds block_time) {
     const int divisor = setup_.subjects[cell.subject].program.divisor;
-    double one_ns = run_ns(block(cell, side, 2, 0, 0), divisor);
+    const nanoseconds expected =
+        expected_time(setup_.subjects, cell.subject, side, report_, setup_.settings.compute_us);
+    if (expected >= block_time) return count_of(expected);
+    double one_ns = run_ns(block(cell, side, 2, count_of(2 * expected), 0), divisor);
     for (int i = 0; i < 2 && one_ns * 8 < warming_ns; ++i) {
       const auto iterations = static_cast<std::uint64_t>(std::clamp(warming_ns / one_ns, 4.0, 10'000.0));
       one_ns = run_ns(block(cell, side, iterations, warming_ns, 0), divisor);
