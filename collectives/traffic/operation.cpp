@@ -114,20 +114,15 @@ std::uint64_t Operation::bytes_per_rank() const {
 }
 
 std::uint64_t Operation::size_bytes() const {
-  if (pairs) {
-    std::uint64_t most = bytes_per_rank();
-    for (std::size_t rank = 0; rank < pairs->ranks; ++rank) {
-      most = std::max(most, pairs->received_by(rank) + pairs->at(rank, rank));
-    }
-    return most;
-  }
   return kind == OpKind::all_gather ? bytes_per_rank() * ranks : bytes_per_rank();
 }
 
 double Operation::wire_bytes_per_rank() const {
   if (pairs) {
     std::uint64_t most = 0;
-    for (std::size_t rank = 0; rank < pairs->ranks; ++rank) most = std::max(most, pairs->sent_by(rank));
+    for (std::size_t rank = 0; rank < pairs->ranks; ++rank) {
+      most = std::max({most, pairs->sent_by(rank), pairs->received_by(rank)});
+    }
     return static_cast<double>(most);
   }
   return static_cast<double>(size_bytes()) * bus_factor(kind, ranks);

@@ -58,9 +58,11 @@ struct Operation {
   /// all_to_all_v the largest of any rank.
   std::uint64_t bytes_per_rank() const;
   /// The size under which nccl-tests lists it: the larger of one rank's send and receive buffer, so n shards for an
-  /// all-gather. Latency tables are looked up by it.
+  /// all-gather. all_to_all_v is listed as the all-to-all that it would be without skew, by what a rank hands in,
+  /// however much more some rank receives. Latency tables are looked up by it.
   std::uint64_t size_bytes() const;
-  /// Bytes that the busiest rank must send at least: size_bytes times the bus factor; for all_to_all_v by its pairs.
+  /// Bytes that the busiest rank must send at least: size_bytes times the bus factor; for all_to_all_v by its pairs
+  /// what the busiest rank sends or receives.
   double wire_bytes_per_rank() const;
 
   friend bool operator==(const Operation&, const Operation&) = default;

@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "core/error.h"
 #include "core/text/ascii.h"
+#include "core/text/sizes.h"
 
 namespace rocekit::traffic {
 namespace {
@@ -34,22 +36,36 @@ const Entry& entry_of(Pattern pattern) {
                        [&](const Entry& entry) { return entry.pattern == pattern; });
 }
 
+/// Of an all-to-all-v, by rank: what of each rank's data goes to it, of 1 to rank 0.
+std::vector<double> weights_of(const PatternRequest& request) {
+  std::vector<double> weights(request.ranks);
+  for (std::size_t to = 0; to < request.ranks; ++to) {
+    weights[to] = std::pow(static_cast<double>(to + 1), -request.skew);
+  }
+  return weights;
+}
+
+/// Each rank hands in as much as it would to an all-to-all of that size, one element at least for every rank.
 PairBytes skewed_pairs(const PatternRequest& request) {
   const std::uint64_t unit = size_of(request.type);
-  std::vector<double> shares(request.ranks);
-  double sum = 0;
-  for (std::size_t to = 0; to < request.ranks; ++to) {
-    shares[to] = std::pow(static_cast<double>(to + 1), -request.skew);
-    sum += shares[to];
+  const std::vector<double> weights = weights_of(request);
+  const double sum = std::accumulate(weights.begin(), weights.end(), 0.0);
+  const std::uint64_t shared_out = request.size_bytes / unit - request.ranks;
+  std::vector<std::uint64_t> row;
+  double weight = 0;
+  std::uint64_t given = 0;
+  for (const double own : weights) {
+    weight += own;
+    // Rounding the running sum leaves nothing over and puts no share off by more than one element.
+    const auto until =
+        std::min(shared_out, static_cast<std::uint64_t>(std::ceil(static_cast<double>(shared_out) * weight / sum)));
+    row.push_back((1 + until - given) * unit);
+    given = until;
   }
   PairBytes pairs;
   pairs.ranks = request.ranks;
-  for (std::size_t from = 0; from < request.ranks; ++from) {
-    for (const double share : shares) {
-      const double elements = static_cast<double>(request.size_bytes / unit) * share / sum;
-      pairs.bytes.push_back(std::max<std::uint64_t>(1, static_cast<std::uint64_t>(elements)) * unit);
-    }
-  }
+  for (std::size_t from = 0; from < request.ranks; ++from)
+    pairs.bytes.insert(pairs.bytes.end(), row.begin(), row.end());
   return pairs;
 }
 
@@ -79,12 +95,32 @@ std::vector<std::string> pattern_words() {
   return words;
 }
 
+std::uint64_t least_bytes(const PatternRequest& request) {
+  switch (entry_of(request.pattern).kind) {
+    case OpKind::all_gather:
+    case OpKind::reduce_scatter:
+    case OpKind::all_to_all:
+    case OpKind::all_to_all_v:
+      return request.ranks * size_of(request.type);
+    default:
+      return size_of(request.type);
+  }
+}
+
 Operation plan_pattern(const PatternRequest& request) {
   constexpr std::uint64_t most_bytes = std::uint64_t{1} << 40U;
   if (request.ranks < 2 || request.ranks > 1024) throw InputError("a pattern takes 2 to 1024 ranks");
   if (request.size_bytes > most_bytes) throw InputError("a pattern moves at most 1024G in one operation");
   if (!(request.skew >= 0) || request.skew > 10) throw InputError("the skew of all-to-all-v is 0 to 10");
   const Entry& entry = entry_of(request.pattern);
+  const std::uint64_t unit = size_of(request.type);
+  if (const std::uint64_t least = least_bytes(request); request.size_bytes < least) {
+    const std::string each =
+        least == unit ? "one element" : fmt::format("one element for each of {} ranks", request.ranks);
+    throw InputError(fmt::format("a size of {} is too small: {} of {} moves {} or more, {}",
+                                 text::exact_size(request.size_bytes), entry.title, to_string(request.type),
+                                 text::exact_size(least), each));
+  }
   Operation operation;
   operation.kind = entry.kind;
   operation.what = entry.title;
@@ -92,19 +128,22 @@ Operation plan_pattern(const PatternRequest& request) {
   operation.ranks = request.ranks;
   // Ping-pong and bidirectional traffic is between two, however many ranks there are.
   if (request.pattern == Pattern::ping_pong || request.pattern == Pattern::bidirectional) operation.ranks = 2;
-  const std::uint64_t unit = size_of(request.type);
-  std::uint64_t elements = std::max<std::uint64_t>(1, request.size_bytes / unit);
+  std::uint64_t elements = request.size_bytes / unit;
   switch (request.pattern) {
     case Pattern::all_gather:  // each rank hands in one shard
-      elements = std::max<std::uint64_t>(1, elements / request.ranks);
+      elements /= request.ranks;
       break;
     case Pattern::reduce_scatter:
     case Pattern::all_to_all:  // each rank hands in a shard for every rank
-      elements = std::max<std::uint64_t>(1, elements / request.ranks) * request.ranks;
+      elements = elements / request.ranks * request.ranks;
       break;
     case Pattern::all_to_all_v:
       operation.pairs = skewed_pairs(request);
-      elements = operation.pairs->sent_by(0) / unit + operation.pairs->at(0, 0) / unit;
+      if (request.skew > 0) {
+        const std::vector<double> weights = weights_of(request);
+        operation.what += fmt::format(" (rank 0 is sent {:.0f} % of what each rank hands in)",
+                                      100 / std::accumulate(weights.begin(), weights.end(), 0.0));
+      }
       break;
     default:
       break;

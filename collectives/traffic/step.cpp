@@ -73,7 +73,12 @@ class Planner {
     }
     if (request().microbatches > (request().phase == Phase::decode ? request().batch : request().prefill_tokens)) {
       throw InputError(
-          fmt::format("{} microbatches need as many requests (or tokens of a prefill chunk)", request().microbatches));
+          request().phase == Phase::decode
+              ? fmt::format("{0} microbatches need at least as many requests: give --batch {0} or more",
+                            request().microbatches)
+              : fmt::format(
+                    "{0} microbatches need at least as many tokens of a prefill chunk: give --tokens {0} or more",
+                    request().microbatches));
     }
   }
 
@@ -166,7 +171,8 @@ class Planner {
   }
 
   void plan_drafts() {
-    const std::string setting = fmt::format("--speculative-config (eagle3, {} draft tokens)", request().draft_tokens);
+    const std::string setting = fmt::format("--speculative-config (eagle3, {} draft token{})", request().draft_tokens,
+                                            request().draft_tokens == 1 ? "" : "s");
     const std::uint64_t ranks = tensor_ranks();
     const std::uint64_t repeats = request().microbatches;
     // The first pass reads the hidden states of every token of the verify step, the others one token a request.

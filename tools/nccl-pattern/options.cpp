@@ -28,11 +28,16 @@ constexpr const char* model_options[] = {"--model",   "--phase", "--batch", "--t
                                          "--routing", "--seed",  "--form",  "--microbatches", "--no-graph-padding"};
 constexpr const char* pattern_options[] = {"--sizes", "--dtype", "--skew"};
 constexpr const char* price_options[] = {"--tok-s", "--measured-on", "--predict-on", "--accepted"};
-/// Of measuring: neither for --dry-run nor for predict.
+/// Of measuring, and not for predict. With --dry-run they have no effect, so that it can be added to any command line.
 constexpr const char* measure_options[] = {"--listen",     "--join",       "--via",        "--local",      "--wait",
                                            "--backend",    "--nccl-lib",   "--compare",    "--a",          "--b",
                                            "--require",    "--verify",     "--timing",     "--compute-us", "--duration",
                                            "--iterations", "--max-memory", "--algorithms", "--no-floor",   "--csv"};
+/// What --dry-run cannot do: it writes no results, and where a rank joins, the other node says what is measured.
+constexpr const char* unplanned_options[] = {"--join", "--csv"};
+/// What predict has no use for beside options of measuring and of patterns.
+constexpr const char* unpredicted_options[] = {"--dry-run", "--ranks",   "--fail-on", "--verbose",
+                                               "--quiet",   "--version", "--help"};
 /// What ranks under one launcher may have each for itself.
 constexpr const char* own_options[] = {"--nccl-lib", "--json",    "--csv",    "--color",   "--verbose",
                                        "--quiet",    "--fail-on", "--listen", "--join",    "--via",
@@ -66,7 +71,10 @@ class Parser {
 
   Options parse(int argc, const char* const* argv) {
     options_.help = cli::parse(app_, argc, argv, manual());
-    if (options_.help) return std::move(options_);
+    if (options_.help) {
+      if (predict_->parsed()) options_.help = cli::help_text(table_of_predict(), predict_->get_name());
+      return std::move(options_);
+    }
     collect();
     options_.arguments = cli::kept_arguments(argc, argv, options_.door);
     keep_given();
@@ -100,6 +108,25 @@ class Parser {
   }
 
  private:
+  /// Its options are those of the tool that it has a use for: the parser knows them once, for both.
+  cli::CommandTable table_of_predict() const {
+    cli::CommandTable table = cli::table_of(app_, manual(), {});
+    const auto names = [](const cli::OptionEntry& option, const auto& list) {
+      return std::find(std::begin(list), std::end(list), option.names.back()) != std::end(list);
+    };
+    for (cli::CommandEntry& command : table.commands) {
+      for (const cli::OptionGroup& group : table.groups) {
+        for (const cli::OptionEntry& option : group.options) {
+          if (names(option, measure_options) || names(option, pattern_options) || names(option, unpredicted_options)) {
+            continue;
+          }
+          command.options.push_back(option);
+        }
+      }
+    }
+    return table;
+  }
+
   void add(const char* name, std::string& value, const char* what, const char* type, const char* group) {
     app_.add_option(name, value, what)->type_name(type)->group(group);
   }
@@ -108,9 +135,12 @@ class Parser {
     const char* const group = "What";
     add("--mode", options_.mode, "tp2, pp2, tp4pp2, ep2, dp2ep2, or a pattern: allreduce, alltoall, ...", "MODE",
         group);
-    add("--model", options_.model, "A name such as minimax-m2.5, or a config.json (default: qwen3-coder-30b-a3b)",
-        "MODEL", group);
-    app_.add_flag("--dry-run", dry_run_, "Print the operations with counts and sizes, and send nothing")->group(group);
+    add("--model", options_.model,
+        "A name such as minimax-m2.5, or a config.json (default: qwen3-coder-30b-a3b; predict needs one)", "MODEL",
+        group);
+    app_.add_flag("--dry-run", dry_run_,
+                  "Print the operations with counts and sizes, and send nothing; options of measuring have no effect")
+        ->group(group);
   }
 
   void add_step() {
@@ -130,7 +160,8 @@ class Parser {
 
   void add_pattern() {
     const char* const group = "A pattern";
-    add_list("--sizes", sizes_, "8,4K,1M or 2:8M (default: 8,4K,64K,1M)", "LIST", group);
+    add_list("--sizes", sizes_, "8,4K,1M or 2:8M, rounded down to whole elements (default: 8,4K,64K,1M)", "LIST",
+             group);
     add("--dtype", type_, "bf16, fp16, fp32, int32 (default: bf16)", "TYPE", group);
     add("--skew", skew_, "Of alltoallv: rank i gets 1/(i+1)^S of what rank 0 gets (default: 1)", "S", group);
   }
@@ -163,8 +194,8 @@ class Parser {
         group);
     add("--duration", duration_, "Time of each side, size and timing (default: about 15 s for all)", "TIME", group);
     add("--iterations", iterations_, "Runs of each side, size and timing", "N", group);
-    add("--max-memory", max_memory_, "Of each rank's buffers (default: a quarter of what is free, 1G where shared)",
-        "SIZE", group);
+    add("--max-memory", max_memory_,
+        "Of each rank's buffers (default: a quarter of what is free, of host memory at most 1G)", "SIZE", group);
     app_.add_flag("--algorithms", options_.settings.algorithms, "Show NCCL's algorithm and protocol (slower)")
         ->group(group);
   }
@@ -211,16 +242,19 @@ class Parser {
     }
     options_.door = door_.collect();
     options_.color = cli::color_mode(color_);
-    if (options_.command == Command::measure) {
-      collect_measure();
-      if (options_.door.join && *options_.door.join != "-") return;  // rank 0 says all else
-    } else {
-      for (const char* name : measure_options) {
+    const auto refuse = [&](const auto& names, const char* beside) {
+      for (const char* name : names) {
         if (given(name)) {
-          throw UsageError(
-              fmt::format("{} is of measuring, and does not go with {}", name, dry_run_ ? "--dry-run" : "predict"));
+          throw UsageError(fmt::format("{} is of measuring, and does not go with {}", name, beside));
         }
       }
+    };
+    if (options_.command == Command::predict) {
+      refuse(measure_options, "predict");
+    } else {
+      if (dry_run_) refuse(unplanned_options, "--dry-run");
+      collect_measure();
+      if (options_.door.join && *options_.door.join != "-") return;  // rank 0 says all else
     }
     collect_mode();
     if (options_.pattern) {
@@ -292,7 +326,10 @@ class Parser {
       for (const std::string& word : cli::split_list(list)) {
         const std::string side = canonical_side(word);
         auto& known = settings.compare;
-        if (std::find(known.begin(), known.end(), side) == known.end()) known.push_back(side);
+        if (std::find(known.begin(), known.end(), side) != known.end()) {
+          throw UsageError(fmt::format("--compare names {} twice: a transport is compared with another one", side));
+        }
+        known.push_back(side);
       }
     }
     if (given("--compare") && settings.compare.empty()) throw UsageError("--compare names no transport");
@@ -410,7 +447,7 @@ class Parser {
   void collect_pattern() {
     if (options_.command == Command::predict) throw UsageError("predict needs a model's step, such as --mode tp2");
     try {
-      options_.sizes = text::parse_sizes(sizes_.empty() ? "8,4K,64K,1M" : fmt::format("{}", fmt::join(sizes_, ",")));
+      collect_sizes();
     } catch (const InputError& error) {
       throw UsageError(fmt::format("--sizes: {}", error.what()));
     }
@@ -423,6 +460,17 @@ class Parser {
     if (given("--skew")) {
       if (options_.pattern != traffic::Pattern::all_to_all_v) throw UsageError("--skew goes with --mode alltoallv");
       options_.skew = number("--skew", skew_, 0, 10);
+    }
+  }
+
+  void collect_sizes() {
+    const std::string list = given("--sizes") ? fmt::format("{}", fmt::join(sizes_, ",")) : "8,4K,64K,1M";
+    for (const std::uint64_t bytes : text::parse_sizes(list)) options_.sizes.push_back({bytes, false});
+    if (!given("--sizes")) return;
+    for (const std::string& word : cli::split_list(list)) {
+      if (word.find_first_not_of(" \t") == std::string::npos) continue;
+      const std::uint64_t last = text::parse_sizes(word).back();
+      for (PatternSize& size : options_.sizes) size.firm = size.firm || size.bytes == last;
     }
   }
 
@@ -497,6 +545,9 @@ class Parser {
     if (given("--latencies") && !predicts) {
       throw UsageError("--latencies goes with predict: nccl-pattern predict ...");
     }
+    if (options_.pattern && given("--compute-us")) {
+      throw UsageError("--compute-us is of a model's step, such as --mode tp2");
+    }
     if (options_.command == Command::dry_run) {
       for (const char* name : price_options) {
         if (given(name)) throw UsageError(fmt::format("{} goes with predict: nccl-pattern predict ...", name));
@@ -509,7 +560,6 @@ class Parser {
           throw UsageError(fmt::format("{} is of a model's step: --mode {} issues no tokens", name, options_.mode));
         }
       }
-      if (given("--compute-us")) throw UsageError("--compute-us is of a model's step, such as --mode tp2");
       return;
     }
     if (predicts && options_.latencies.empty()) {

@@ -18,6 +18,13 @@
 
 namespace rocekit::pattern {
 
+/// Of --sizes.
+struct PatternSize {
+  std::uint64_t bytes = 0;
+  /// Named by itself or as the end of a range; else it may become the smallest size that the pattern can take.
+  bool firm = false;
+};
+
 enum class Command { measure, dry_run, predict, version };
 
 struct Options {
@@ -32,7 +39,7 @@ struct Options {
   std::optional<traffic::ExpertForm> form;  ///< one alone of the forms that the mode covers
   std::optional<std::string> histogram;     ///< file of --routing
 
-  std::vector<std::uint64_t> sizes;  ///< of a pattern
+  std::vector<PatternSize> sizes;  ///< of a pattern
   bool sizes_given = false;
   std::uint64_t ranks = 2;  ///< of a pattern; those of the session where there is one
   traffic::DataType type = traffic::DataType::bf16;

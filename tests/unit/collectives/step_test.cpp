@@ -227,6 +227,11 @@ TEST(Step, WhatCannotBePlannedIsASentence) {
   request = request_of("qwen3-coder-30b", "tp2");
   request.microbatches = 2;
   EXPECT_THAT(sentence_of(request), HasSubstr("microbatches"));
+  request.mode = parse_parallelism("pp2");
+  EXPECT_THAT(sentence_of(request), HasSubstr("give --batch 2 or more"));
+  request.phase = Phase::prefill;
+  request.prefill_tokens = 1;
+  EXPECT_THAT(sentence_of(request), HasSubstr("give --tokens 2 or more"));
   request = request_of("qwen3-coder-30b", "tp2", 1U << 24U);
   request.draft_tokens = 2;
   EXPECT_THAT(sentence_of(request), HasSubstr("16777216"));

@@ -39,21 +39,31 @@ traffic::Model read_model(const std::string& word) {
   return traffic::model_of_config(io::read_input(config.string(), most_config_bytes), shown, name_of_config(config));
 }
 
+std::vector<traffic::Operation> operations_of(const Options& options) {
+  traffic::PatternRequest request;
+  request.pattern = *options.pattern;
+  request.ranks = options.ranks;
+  request.type = options.type;
+  request.skew = options.skew;
+  std::vector<traffic::Operation> operations;
+  for (const PatternSize& size : options.sizes) {
+    request.size_bytes = size.firm ? size.bytes : std::max(size.bytes, traffic::least_bytes(request));
+    traffic::Operation operation = traffic::plan_pattern(request);
+    // Several sizes may be one once they are rounded to whole elements.
+    if (std::find(operations.begin(), operations.end(), operation) == operations.end()) {
+      operations.push_back(std::move(operation));
+    }
+  }
+  return operations;
+}
+
 }  // namespace
 
 Plan make_plan(const Options& options) {
   Plan plan;
   plan.options = options;
   if (options.pattern) {
-    for (const std::uint64_t size : options.sizes) {
-      traffic::PatternRequest request;
-      request.pattern = *options.pattern;
-      request.ranks = options.ranks;
-      request.size_bytes = size;
-      request.type = options.type;
-      request.skew = options.skew;
-      plan.operations.push_back(traffic::plan_pattern(request));
-    }
+    plan.operations = operations_of(options);
     return plan;
   }
   plan.model = options.model.empty() ? traffic::known_models().front() : read_model(options.model);

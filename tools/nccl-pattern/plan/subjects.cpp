@@ -124,7 +124,7 @@ std::string leave_out_what_does_not_fit(std::vector<Measured>& subjects, const T
       continue;
     }
     const std::string sentence = fmt::format("{} needs {} of buffers on each rank, above the cap of {}",
-                                             measured.subject.name, text::exact_size(needed), text::exact_size(cap));
+                                             measured.subject.name, size_words(needed), size_words(cap));
     if (traffic.sizes_given || traffic.operations.empty()) {
       throw InputError(sentence + ": --max-memory raises it where that much memory is free");
     }

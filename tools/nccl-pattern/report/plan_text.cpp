@@ -2,11 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "collectives/traffic/bus_bandwidth.h"
 #include "core/text/sizes.h"
 #include "core/text/table.h"
+#include "core/text/utf8.h"
 #include "tools/nccl-pattern/labels.h"
 #include "tools/nccl-pattern/report/writer.h"
 
@@ -32,7 +35,9 @@ std::string model_words(const traffic::Model& model) {
 }
 
 void write_pairs(Writer& writer, const traffic::Operation& operation) {
-  if (!operation.pairs || operation.pairs->ranks > 8) return;
+  constexpr std::size_t widest = 10;  // "1023.5 KiB" and what stands between columns: more ranks are for wide terminals
+  const auto fitting = static_cast<std::size_t>(writer.width()) / (widest + 2) - 1;
+  if (!operation.pairs || operation.pairs->ranks > std::min<std::size_t>(8, fitting)) return;
   const traffic::PairBytes& pairs = *operation.pairs;
   std::vector<text::Column> columns{{"from", 0}};
   for (std::size_t to = 0; to < pairs.ranks; ++to) columns.push_back({fmt::format("to rank {}", to), 0});
@@ -49,19 +54,45 @@ void write_pairs(Writer& writer, const traffic::Operation& operation) {
   writer.table(table);
 }
 
+/// Widest "what" beside the other columns of a step's table; it wraps, so that narrow terminals lack no column.
+int what_columns(const std::vector<std::vector<text::Cell>>& rows, std::size_t what, int width) {
+  constexpr int least = 16;
+  std::vector<std::size_t> widest(rows.front().size());
+  for (const auto& row : rows) {
+    for (std::size_t i = 0; i < row.size(); ++i) widest[i] = std::max(widest[i], text::columns(row[i].text));
+  }
+  widest[what] = 0;
+  const auto others = std::accumulate(widest.begin(), widest.end(), std::size_t{0}) + 2 * rows.front().size();
+  return std::max(width - static_cast<int>(others), least);
+}
+
 void write_step(Writer& writer, const Plan& plan, const traffic::Step& step) {
   writer.title(step_words(plan, step));
-  text::Table table({{"count", 0}, {"operation", 0}, {"what", 0}, {"each rank", 0}, {"a step", 2}, {"group", 1}});
-  std::string issued_by;
+  constexpr std::size_t what = 2;
+  std::vector<std::vector<text::Cell>> rows{{{"count"}, {"operation"}, {"what"}, {"each rank"}, {"a step"}, {"group"}}};
   for (const traffic::Operation& operation : step.operations) {
+    rows.push_back({{std::to_string(operation.count)},
+                    {to_string(operation.kind), Tone::accent},
+                    {operation.what},
+                    {size_words(operation.bytes_per_rank())},
+                    {size_words(operation.count * operation.bytes_per_rank())},
+                    {to_string(operation.group)}});
+  }
+  std::vector<text::Column> columns;
+  for (const text::Cell& title : rows.front()) columns.push_back({title.text});
+  const int width = what_columns(rows, what, writer.width());
+  text::Table table(std::move(columns));
+  std::string issued_by;
+  for (std::size_t i = 0; i < step.operations.size(); ++i) {
+    const traffic::Operation& operation = step.operations[i];
     if (operation.issued_by != issued_by) table.add_line({"issued by " + operation.issued_by, Tone::faint}, 2);
     issued_by = operation.issued_by;
-    table.add_row({{std::to_string(operation.count)},
-                   {to_string(operation.kind), Tone::accent},
-                   {operation.what},
-                   {size_words(operation.bytes_per_rank())},
-                   {size_words(operation.count * operation.bytes_per_rank())},
-                   {to_string(operation.group)}});
+    std::vector<text::Cell>& row = rows[i + 1];
+    for (const std::string& words : text::wrap(operation.what, width)) {
+      row[what].text = words;
+      table.add_row(row);
+      for (text::Cell& cell : row) cell.text.clear();
+    }
   }
   writer.table(table);
   writer.line(fmt::format("{} a step; each rank hands in {} and must send at least {}",
