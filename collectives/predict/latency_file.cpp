@@ -3,12 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <iterator>
 #include <locale>
-#include <map>
-#include <set>
 #include <sstream>
 #include <utility>
 #include <vector>
@@ -40,8 +36,8 @@ std::string_view trimmed(std::string_view word) {
   return word.substr(first, word.find_last_not_of(blanks) - first + 1);
 }
 
-/// Fields of a line; commas within double quotes part nothing, and two quotes are one.
-std::vector<std::string> fields_of(std::string_view line) {
+/// Fields of a line; separators within double quotes part nothing, and two quotes are one.
+std::vector<std::string> fields_of(std::string_view line, char separator) {
   std::vector<std::string> fields(1);
   bool quoted = false;
   for (std::size_t i = 0; i < line.size(); ++i) {
@@ -53,7 +49,7 @@ std::vector<std::string> fields_of(std::string_view line) {
       } else {
         quoted = !quoted;
       }
-    } else if (c == ',' && !quoted) {
+    } else if (c == separator && !quoted) {
       fields.emplace_back();
     } else {
       fields.back() += c;
@@ -77,17 +73,11 @@ std::string transport(std::string_view word, const std::string& place) {
   return canonical_transport(text::shortened(text::printable(trimmed(word.substr(0, 200))), 40));
 }
 
-// ---- what a document holds, before one way of timing is chosen ----
+/// Names of sides are settings of NCCL too, and may be long.
+std::string side_name(std::string_view word) { return text::printable(trimmed(word.substr(0, 1000))); }
 
-/// The ways in which nccl-pattern times operations, the one that says most about serving first.
-constexpr std::array<std::string_view, 3> timings{"graph", "back-to-back", "isolated"};
-
-struct Row {
-  LatencyPoint point;
-  std::string side;    ///< of a comparison; empty: not told
-  std::string timing;  ///< one of `timings`; empty: not told
-  std::string place;
-};
+/// The host backend beside NCCL, which nccl-pattern measures for latency budgets alone.
+bool is_floor(std::string_view side) { return side.starts_with("wire-"); }
 
 std::string timing_of(std::string_view word, const std::string& place) {
   const std::string timing(trimmed(word));
@@ -97,82 +87,10 @@ std::string timing_of(std::string_view word, const std::string& place) {
 }
 
 /// Figures that something else carried than they say are those of no transport that could be named.
-void refuse_contradicted(std::string_view proof, const Row& row) {
+void refuse_contradicted(std::string_view proof, const Measured& row) {
   if (proof != "contradicted") return;
   throw InputError(fmt::format("{}: its proof contradicts {}: something else carried it, measure again", row.place,
                                row.point.transport));
-}
-
-/// Two sides over one transport (two sets of settings, or NCCL and the host backend) are told apart by their names.
-void name_by_side(std::vector<Row>& rows) {
-  std::map<std::string, std::set<std::string>> sides;
-  for (const Row& row : rows) sides[row.point.transport].insert(row.side);
-  for (Row& row : rows) {
-    if (sides[row.point.transport].size() > 1 && !row.side.empty()) {
-      row.point.transport = transport(row.side, row.place);
-    }
-  }
-}
-
-/// The first way of timing that allows a comparison: latencies of different ways are not comparable.
-std::string chosen_timing(const std::vector<Row>& rows) {
-  std::set<std::string> all;
-  std::map<std::string_view, std::set<std::string>> timed;
-  for (const Row& row : rows) {
-    if (row.timing.empty()) continue;
-    all.insert(row.point.transport);
-    timed[row.timing].insert(row.point.transport);
-  }
-  for (const std::string_view timing : timings) {
-    const auto found = timed.find(timing);
-    if (found != timed.end() && found->second.size() >= std::min<std::size_t>(2, all.size())) {
-      return std::string(timing);
-    }
-  }
-  return {};
-}
-
-/// One size that was measured in several steps of one run: their mean, from the fastest to the slowest.
-Latency merged(const std::vector<Latency>& latencies) {
-  Latency sum = latencies.front();
-  sum.p50_us = 0;
-  for (const Latency& latency : latencies) {
-    sum.p50_us += latency.p50_us / static_cast<double>(latencies.size());
-    if (latency.p10_us) sum.p10_us = std::min(sum.p10_us.value_or(*latency.p10_us), *latency.p10_us);
-    if (latency.p90_us) sum.p90_us = std::max(sum.p90_us.value_or(*latency.p90_us), *latency.p90_us);
-  }
-  return sum;
-}
-
-LatencyTable table_of(std::vector<Row> rows) {
-  name_by_side(rows);
-  const std::string timing = chosen_timing(rows);
-  LatencyTable table;
-  std::map<std::tuple<OpKind, std::string, std::uint64_t>, std::vector<Latency>> measured;
-  std::map<std::tuple<OpKind, std::string, std::uint64_t>, std::string> places;
-  const auto add = [&](const LatencyPoint& point, const std::string& place) {
-    try {
-      table.add(point);
-    } catch (const InputError& error) {
-      throw InputError(fmt::format("{}: {}", place, error.what()));
-    }
-  };
-  for (const Row& row : rows) {
-    const LatencyPoint& point = row.point;
-    if (row.timing.empty()) {
-      add(point, row.place);
-    } else if (row.timing == timing) {
-      const std::tuple key(point.kind, point.transport, point.size_bytes);
-      measured[key].push_back(point.latency);
-      places.emplace(key, row.place);
-    }
-  }
-  for (const auto& [key, latencies] : measured) {
-    const auto& [kind, over, size] = key;
-    add({kind, over, size, merged(latencies)}, places[key]);
-  }
-  table.set_timing(timing);
-  return table;
 }
 
 class Csv {
@@ -180,7 +98,7 @@ class Csv {
   Csv(std::string_view text, const std::string& document) : text_(text), document_(document) {}
 
   LatencyTable read() {
-    std::vector<Row> rows;
+    std::vector<Measured> rows;
     std::size_t number = 0;
     for (std::size_t at = 0; at < text_.size();) {
       const std::size_t end = std::min(text_.find('\n', at), text_.size());
@@ -196,7 +114,7 @@ class Csv {
       if (rows.size() >= most_points) {
         throw InputError(fmt::format("{}: more than {} latencies", document_, most_points));
       }
-      add(fields_of(line), rows);
+      add(fields_of(line, separator_), rows);
     }
     if (titles_.empty()) {
       throw InputError(fmt::format("{}: empty, expected a line of titles: op,transport,size_bytes,p50_us", document_));
@@ -206,7 +124,9 @@ class Csv {
 
  private:
   void read_titles(std::string_view line) {
-    titles_ = fields_of(line);
+    // Spreadsheets that write a decimal comma part fields by semicolons.
+    if (line.find(',') == std::string_view::npos && line.find(';') != std::string_view::npos) separator_ = ';';
+    titles_ = fields_of(line, separator_);
     for (std::string& title : titles_) title = text::lower_case(title);
     for (const char* title : {"op", "transport", "p50_us"}) require(title);
     if (!column("size_bytes")) require("size");
@@ -221,8 +141,8 @@ class Csv {
   void require(const char* title) const {
     if (column(title)) return;
     throw InputError(
-        fmt::format("{}: no column {}; the titles are op,transport,size_bytes,p50_us and, if wanted, "
-                    "p10_us,p90_us",
+        fmt::format("{}: no column {}; the titles, parted by commas or semicolons, are op,transport,size_bytes,p50_us "
+                    "and, if wanted, p10_us,p90_us",
                     place_, title));
   }
 
@@ -234,24 +154,27 @@ class Csv {
   std::optional<double> microseconds(const std::vector<std::string>& fields, const char* title) const {
     const std::string word = field(fields, column(title));
     if (word.empty()) return std::nullopt;
-    std::istringstream stream(word);
+    std::string plain_word = word;
+    if (separator_ == ';') std::replace(plain_word.begin(), plain_word.end(), ',', '.');
+    std::istringstream stream(plain_word);
     stream.imbue(std::locale::classic());
     double value = 0;
-    const bool plain = word.find_first_not_of("0123456789.eE+-") == std::string::npos;
+    const bool plain = plain_word.find_first_not_of("0123456789.eE+-") == std::string::npos;
     if (!plain || !(stream >> value) || stream.peek() != std::istringstream::traits_type::eof()) {
       throw InputError(fmt::format("{}: {} is no number of microseconds ({})", place_, in_quotes(word), title));
     }
     return value;
   }
 
-  void add(const std::vector<std::string>& fields, std::vector<Row>& rows) const {
+  void add(const std::vector<std::string>& fields, std::vector<Measured>& rows) const {
     const std::string op = field(fields, column("op"));
     if (op == whole_step) return;
-    Row row;
+    Measured row;
     row.place = place_;
     row.point.kind = operation(op, place_);
     row.point.transport = transport(field(fields, column("transport")), place_);
-    row.side = field(fields, column("side"));
+    row.side = side_name(field(fields, column("side")));
+    if (is_floor(row.side)) return;
     row.timing = timing_of(field(fields, column("timing")), place_);
     refuse_contradicted(field(fields, column("proof")), row);
     std::optional<double> p50 = microseconds(fields, "p50_us");
@@ -259,7 +182,6 @@ class Csv {
     if (!p50) throw InputError(fmt::format("{}: has no p50_us", place_));
     row.point.latency.p50_us = *p50;
     row.point.latency.p10_us = microseconds(fields, "p10_us");
-    if (!row.point.latency.p10_us) row.point.latency.p10_us = microseconds(fields, "min_us");
     row.point.latency.p90_us = microseconds(fields, "p90_us");
     const std::string size = field(fields, column("size_bytes") ? column("size_bytes") : column("size"));
     try {
@@ -272,6 +194,7 @@ class Csv {
 
   std::string_view text_;
   const std::string& document_;
+  char separator_ = ',';
   std::string place_;
   std::vector<std::string> titles_;
 };
@@ -299,7 +222,18 @@ std::string word_or_empty(const json& object, const char* key) {
   return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
-void add(const json& result, const std::string& place, std::vector<Row>& rows) {
+std::vector<double> block_values(const json& values, const std::string& place) {
+  std::vector<double> list;
+  for (const json& value : values) {
+    if (!values.is_array() || !value.is_number()) {
+      throw InputError(fmt::format("{}: \"block_values_us\" is no list of numbers", place));
+    }
+    list.push_back(value.get<double>());
+  }
+  return list;
+}
+
+void add(const json& result, const std::string& place, std::vector<Measured>& rows) {
   if (!result.is_object()) {
     throw InputError(fmt::format("{}: {}, and an object is expected", place, collectives::in_words(result)));
   }
@@ -308,11 +242,12 @@ void add(const json& result, const std::string& place, std::vector<Row>& rows) {
   std::optional<double> p50 = number(*latency, "p50", place);
   if (!p50) p50 = number(*latency, "mean", place);
   if (!p50) return;
-  Row row;
+  Measured row;
   row.place = place;
   row.point.kind = operation(word(result, "op", place), place);
   row.point.transport = transport(word(result, "transport", place), place);
-  row.side = word_or_empty(result, "side");
+  row.side = side_name(word_or_empty(result, "side"));
+  if (is_floor(row.side)) return;
   row.timing = timing_of(word_or_empty(result, "timing"), place);
   const auto proof = result.find("proof");
   if (proof != result.end() && proof->is_object()) refuse_contradicted(word_or_empty(*proof, "verdict"), row);
@@ -321,10 +256,11 @@ void add(const json& result, const std::string& place, std::vector<Row>& rows) {
     throw InputError(fmt::format("{}: \"size_bytes\" is missing or no whole number", place));
   }
   row.point.size_bytes = static_cast<std::uint64_t>(*size);
-  row.point.latency.p50_us = *p50;
-  row.point.latency.p10_us = number(*latency, "p10", place);
-  if (!row.point.latency.p10_us) row.point.latency.p10_us = number(*latency, "min", place);
-  row.point.latency.p90_us = number(*latency, "p90", place);
+  if (result.contains("block_values_us")) {
+    row.point.latency = latency_of(*p50, block_values(result["block_values_us"], place));
+  } else {
+    row.point.latency = {*p50, number(*latency, "p10", place), number(*latency, "p90", place)};
+  }
   rows.push_back(std::move(row));
 }
 
@@ -340,7 +276,7 @@ LatencyTable read_json(std::string_view text, const std::string& document) {
     results = &*found;
   }
   if (results->size() > most_points) throw InputError(fmt::format("{}: more than {} latencies", document, most_points));
-  std::vector<Row> rows;
+  std::vector<Measured> rows;
   for (std::size_t i = 0; i < results->size(); ++i) {
     add((*results)[i], fmt::format("{} results[{}]", document, i), rows);
   }
@@ -350,6 +286,8 @@ LatencyTable read_json(std::string_view text, const std::string& document) {
 }  // namespace
 
 LatencyTable read_latencies(std::string_view text, const std::string& document) {
+  constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
+  if (text.starts_with(byte_order_mark)) text.remove_prefix(byte_order_mark.size());
   const std::size_t first = text.find_first_not_of(" \t\r\n");
   const bool is_json = first != std::string_view::npos && (text[first] == '{' || text[first] == '[');
   LatencyTable table = is_json ? read_json(text, document) : Csv(text, document).read();

@@ -32,10 +32,10 @@ double total_us(const std::vector<PricedOperation>& operations, Estimate PricedO
 }
 
 double median(const Latency& latency) { return latency.p50_us; }
-double fast(const Latency& latency) { return latency.p10_us.value_or(latency.p50_us); }
-double slow(const Latency& latency) { return latency.p90_us.value_or(latency.p50_us); }
+bool has_spread(const Latency& latency) { return latency.p10_us.has_value() && latency.p90_us.has_value(); }
 
-bool has_spread(const Latency& latency) { return latency.p10_us.has_value() || latency.p90_us.has_value(); }
+double fast(const Latency& latency) { return has_spread(latency) ? *latency.p10_us : latency.p50_us; }
+double slow(const Latency& latency) { return has_spread(latency) ? *latency.p90_us : latency.p50_us; }
 
 /// Tokens per second of a step whose time is `step_us` on A and `saved_us` less on B.
 double rate(double tokens, double step_us, double saved_us) {
@@ -49,6 +49,7 @@ class Predictor {
 
   Prediction run() {
     refuse();
+    choose_timing();
     prediction_.measured_on = request_.measured_on;
     prediction_.predicted_on = request_.predicted_on;
     for (const traffic::Operation& operation : request_.step.operations) price(operation);
@@ -76,6 +77,11 @@ class Predictor {
             fmt::format("there are no latencies on {}; the table has {}", transport, fmt::join(names, ", ")));
       }
     }
+    if (request_.measured_on == request_.predicted_on) {
+      throw InputError(fmt::format(
+          "{} is both the transport that was measured on and the one to predict on: name two different ones",
+          request_.measured_on));
+    }
     if (request_.tok_s && (!(*request_.tok_s > 0) || *request_.tok_s > 1e9)) {
       throw InputError("tokens per second are a number above 0");
     }
@@ -85,6 +91,14 @@ class Predictor {
                                    step().draft_tokens, most, *request_.accepted_tokens));
     }
     if (request_.step.operations.empty()) throw InputError("the step sends nothing");
+  }
+
+  void choose_timing() {
+    if (table_.choose_timing({request_.measured_on, request_.predicted_on})) return;
+    throw InputError(
+        fmt::format("{} and {} were not timed in the same way (graph, back-to-back or isolated), so that their "
+                    "latencies are not comparable",
+                    request_.measured_on, request_.predicted_on));
   }
 
   Estimate estimate(const traffic::Operation& operation, const std::string& transport) {
@@ -174,6 +188,31 @@ class Predictor {
     prediction_.interval = found;
   }
 
+  void say_interval() {
+    auto& list = prediction_.assumptions;
+    std::vector<std::string> without;
+    bool any = false;
+    for (const PricedOperation& priced : prediction_.operations) {
+      for (const auto& [side, name] :
+           {std::pair(&priced.a, &prediction_.measured_on), std::pair(&priced.b, &prediction_.predicted_on)}) {
+        any = any || has_spread(side->latency);
+        if (!has_spread(side->latency)) {
+          add_once(without, fmt::format("{} of {} on {}", traffic::to_string(priced.kind),
+                                        text::rounded_size(static_cast<double>(priced.size_bytes)), *name));
+        }
+      }
+    }
+    if (!any) {
+      list.emplace_back("the interval is that of the tokens of a verify step: no latency has both p10 and p90");
+      return;
+    }
+    list.emplace_back("the interval takes every operation at p10 on one transport and p90 on the other at once");
+    if (!without.empty()) {
+      list.push_back(
+          fmt::format("the interval takes {} at p50, as p10 and p90 are not known", fmt::join(without, ", ")));
+    }
+  }
+
   const char* timing_words() const {
     if (table_.timing() == "graph") return "replayed from a CUDA graph";
     if (table_.timing() == "back-to-back") return "issued back to back";
@@ -196,9 +235,10 @@ class Predictor {
                           : fmt::format("chunks of {} tokens", step().prefill_tokens)));
     }
     if (prediction_.interval) {
-      list.emplace_back("the interval takes every operation at p10 on one transport and p90 on the other at once");
+      say_interval();
     } else if (prediction_.tok_s) {
-      list.emplace_back("the table has no p10 and p90, so there is no interval");
+      list.emplace_back(
+          "there is no interval, as no latency has both p10 and p90 (a measurement has them from ten blocks on)");
     }
     for (const std::string& note : request_.step.notes) list.push_back(note);
   }
@@ -238,7 +278,7 @@ class Predictor {
   }
 
   const PredictionRequest& request_;
-  const LatencyTable& table_;
+  LatencyTable table_;
   Prediction prediction_;
 };
 

@@ -57,7 +57,7 @@ struct Prediction {
   /// Absent without measured tokens, and where the rest is not above 0.
   std::optional<double> tok_s;
   /// As if all operations of a step were at the ends of their p10 to p90 together, A and B at opposite ones; wider than
-  /// the truth, as operations vary one by one. Absent when no latency has those percentiles. The high end is infinite
+  /// the truth, as operations vary one by one. Absent when no latency has both percentiles. The high end is infinite
   /// where even that leaves no rest.
   std::optional<Interval> interval;
   std::vector<std::string> assumptions;
@@ -65,8 +65,9 @@ struct Prediction {
   std::vector<std::string> warnings;  ///< where the method is known to fail, or contradicts its input
 };
 
-/// Throws InputError: a transport or operation that the table lacks, tokens per second that are no number above 0,
-/// accepted tokens out of range.
+/// Both transports are compared in one way of timing (LatencyTable::choose_timing). Throws InputError: a transport,
+/// operation or size that the table does not know enough of, one transport for both, tokens per second that are no
+/// number above 0, accepted tokens out of range.
 Prediction predict(const PredictionRequest& request, const LatencyTable& table);
 
 }  // namespace rocekit::predict

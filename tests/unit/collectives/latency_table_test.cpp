@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <tuple>
+
 #include "collectives/predict/latency_file.h"
 #include "core/error.h"
 
@@ -45,7 +47,7 @@ TEST(LatencyTable, IsReadFromResultsOfADocument) {
           {"op": "all-reduce", "transport": "rdma", "size_bytes": 1, "bandwidth_gbit_s": {}}])";
   for (const std::string& text : {results, R"({"schema": "rocekit/pattern", "results": )" + results + "}"}) {
     const LatencyTable table = read_latencies(text, "file");
-    EXPECT_EQ(table.at(OpKind::all_reduce, "socket", 4096)->latency, (Latency{100, 90, 120}));
+    EXPECT_EQ(table.at(OpKind::all_reduce, "socket", 4096)->latency, (Latency{100, std::nullopt, 120}));
     EXPECT_EQ(table.at(OpKind::all_reduce, "rdma", 4096)->latency, (Latency{10, 9, std::nullopt}));
   }
 }
@@ -64,7 +66,7 @@ TEST(LatencyTable, InterpolatesOnLogarithms) {
 TEST(LatencyTable, BeyondItsSizesItKeepsTheLatencyBelowAndTheSlopeAbove) {
   const LatencyTable table = read_latencies(
       "op,transport,size,p50_us\nall-reduce,x,1K,10\nall-reduce,x,4K,20\nall-gather,x,1K,10\nall-gather,x,2K,100\n"
-      "send-recv,x,1K,10\nsend-recv,x,2K,5\nbroadcast,x,1K,3\n",
+      "send-recv,x,1K,10\nsend-recv,x,2K,5\n",
       "file");
   const auto at = [&](OpKind kind, std::uint64_t size) {
     const auto found = table.at(kind, "x", size);
@@ -76,7 +78,42 @@ TEST(LatencyTable, BeyondItsSizesItKeepsTheLatencyBelowAndTheSlopeAbove) {
   EXPECT_NEAR(at(OpKind::all_reduce, 16384), 40, 1e-9);  // the square root of the size
   EXPECT_NEAR(at(OpKind::all_gather, 4096), 200, 1e-9);  // no steeper than in proportion
   EXPECT_NEAR(at(OpKind::send_recv, 4096), 5, 1e-9);     // no faster than the largest
-  EXPECT_EQ(at(OpKind::broadcast, 1U << 30U), 3);        // one size: constant
+}
+
+TEST(LatencyTable, OneSizeAloneSaysNothingOfMuchLargerOnes) {
+  const LatencyTable table = read_latencies("op,transport,size,p50_us\nall-reduce,x,4K,7.5\n", "file");
+  for (const std::uint64_t near : {0U, 1024U, 16384U}) {
+    const auto found = table.at(OpKind::all_reduce, "x", near);
+    EXPECT_TRUE(found->extrapolated);
+    EXPECT_EQ(found->latency.p50_us, 7.5);
+  }
+  for (const auto& [kind, size, words] : {std::tuple(OpKind::all_reduce, 16385U, "all-reduce of 16385 B on x"),
+                                          std::tuple(OpKind::all_reduce, 32U << 20U, "all-reduce of 32 MiB on x"),
+                                          std::tuple(OpKind::all_gather, 32U << 10U, "all-gather of 32 KiB on x")}) {
+    try {
+      table.at(kind, "x", size);
+      ADD_FAILURE() << words;
+    } catch (const InputError& error) {
+      EXPECT_THAT(error.what(), AllOf(HasSubstr(words), HasSubstr("the table has all-reduce of 4 KiB alone")));
+    }
+  }
+  const LatencyTable two = read_latencies("op,transport,size,p50_us\nall-reduce,x,4K,8\nall-reduce,x,8K,16\n", "file");
+  EXPECT_NEAR(two.at(OpKind::all_reduce, "x", 32U << 20U)->latency.p50_us, 65536, 1e-6);
+}
+
+TEST(LatencyTable, IsReadFromCsvAsSpreadsheetsWriteIt) {
+  const LatencyTable table = read_latencies(
+      "\xEF\xBB\xBFop;transport;size_bytes;p50_us;note\r\nall-reduce;rdma;4096;7,5;\"a; "
+      "b\"\r\nall-reduce;socket;4K;121;\r\n",
+      "file");
+  EXPECT_EQ(table.at(OpKind::all_reduce, "rdma", 4096)->latency.p50_us, 7.5);
+  EXPECT_EQ(table.at(OpKind::all_reduce, "socket", 4096)->latency.p50_us, 121);
+  EXPECT_THAT(read_latencies("\xEF\xBB\xBFop,transport,size,p50_us\r\nall-reduce,x,8,1\r\n", "file").transports(),
+              ElementsAre("x"));
+  EXPECT_THAT(sentence_of("op;transport;size;p50_us\nall-reduce;x;8;1.234,5\n"),
+              HasSubstr("line 2: \"1.234,5\" is no number"));
+  EXPECT_THAT(sentence_of("op,transport,size,p50_us\nall-reduce,x,8,\"7,5\"\n"), HasSubstr("\"7,5\" is no number"));
+  EXPECT_THAT(sentence_of("op\ttransport\tsize\tp50_us\n"), HasSubstr("parted by commas or semicolons"));
 }
 
 TEST(LatencyTable, AlikeOperationsStandInAndSendRecvNever) {
@@ -117,6 +154,45 @@ TEST(MeasuredLatencies, AGraphOfOneTransportIsNotComparedWithIsolatedRunsOfAnoth
   const LatencyTable table = read_latencies("[" + both + "," + result("rdma", "graph", 10) + "]", "file");
   EXPECT_EQ(table.timing(), "isolated");
   EXPECT_EQ(median(table, "rdma"), 30);
+}
+
+TEST(MeasuredLatencies, AWayOfTimingThatLacksAnOperationOfBothIsNotTaken) {
+  const auto gather = [](const std::string& transport, const std::string& timing) {
+    return R"(,{"op": "all-gather", "transport": ")" + transport + R"(", "timing": ")" + timing +
+           R"(", "size_bytes": 4096, "latency_us": {"p50": 40}})";
+  };
+  LatencyTable table = read_latencies("[" + result("rdma", "graph", 10) + "," + result("socket", "graph", 70) + "," +
+                                          result("rdma", "isolated", 30) + "," + result("socket", "isolated", 90) +
+                                          gather("rdma", "graph") + gather("rdma", "isolated") +
+                                          gather("socket", "isolated") + "," + result("mpi", "back-to-back", 20) + "]",
+                                      "file");
+  ASSERT_TRUE(table.choose_timing({"rdma", "socket"}));
+  EXPECT_EQ(table.timing(), "isolated");
+  EXPECT_EQ(median(table, "rdma"), 30);
+  EXPECT_FALSE(table.choose_timing({"rdma", "mpi"}));
+  EXPECT_THAT(table.transports(), ElementsAre("mpi", "rdma", "socket"));
+}
+
+TEST(MeasuredLatencies, PercentilesAreThoseOfTenBlocksOrMore) {
+  const auto read = [](const std::string& blocks) {
+    const LatencyTable table =
+        read_latencies("[" + result("rdma", "graph", 10, R"(, "block_values_us": [)" + blocks + "]") + "]", "file");
+    return table.at(OpKind::all_reduce, "rdma", 4096)->latency;
+  };
+  EXPECT_EQ(read("9,11,10"), (Latency{10, std::nullopt, std::nullopt}));
+  EXPECT_EQ(read("1,2,3,4,5,6,7,8,9"), (Latency{10, std::nullopt, std::nullopt}));
+  EXPECT_EQ(read("15,5,6,7,8,9,10,11,12,13,14"), (Latency{10, 6, 14}));
+  EXPECT_EQ(read("11,11,11,11,11,11,11,11,11,11"), (Latency{10, 10, 11}));  // the median of single runs lies below all
+  EXPECT_THAT(sentence_of("[" + result("rdma", "graph", 10, R"(, "block_values_us": ["9"])") + "]"),
+              HasSubstr("results[0]: \"block_values_us\" is no list of numbers"));
+}
+
+TEST(MeasuredLatencies, TheHostBackendBesideNcclIsPassedOver) {
+  const LatencyTable table = read_latencies("[" + result("rdma", "isolated", 10, R"(, "side": "rdma")") + "," +
+                                                result("rdma", "isolated", 6, R"(, "side": "wire-rdma")") + "]",
+                                            "file");
+  EXPECT_THAT(table.transports(), ElementsAre("rdma"));
+  EXPECT_EQ(median(table, "rdma"), 10);
 }
 
 TEST(MeasuredLatencies, SidesOfOneTransportGoByTheirNames) {

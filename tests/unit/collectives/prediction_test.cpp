@@ -61,19 +61,47 @@ TEST(Prediction, IntervalPutsTheTransportsAtOppositePercentiles) {
     return table_of(std::string("op,transport,size,p50_us,p10_us,p90_us\n") + rows);
   };
   const Prediction simple =
-      predict(request_for("tp2", 45.3), flat("allreduce,socket,4K,100,90,130\nallreduce,rdma,4K,10,8,20\n"));
+      predict(request_for("tp2", 45.3), flat("allreduce,socket,4K,100,90,130\nallreduce,rdma,4K,10,8,20\n"
+                                             "allreduce,socket,1M,100,90,130\nallreduce,rdma,1M,10,8,20\n"));
   EXPECT_NEAR(simple.interval->low, 1e6 / (1e6 / 45.3 - 98 * (90 - 20)), 1e-6);
   EXPECT_NEAR(simple.interval->high, 1e6 / (1e6 / 45.3 - 98 * (130 - 8)), 1e-6);
   const Prediction none =
-      predict(request_for("tp2", 45.3), flat("allreduce,socket,4K,100,,\nallreduce,rdma,4K,10,,\n"));
+      predict(request_for("tp2", 45.3), flat("allreduce,socket,4K,100,90,\nallreduce,rdma,4K,10,,20\n"
+                                             "allreduce,socket,1M,100,,\nallreduce,rdma,1M,10,,\n"));
   EXPECT_FALSE(none.interval);
   EXPECT_THAT(none.assumptions, Contains(HasSubstr("no interval")));
 }
 
-TEST(Prediction, IsTheSameMeasuredValueOnTheSameTransport) {
+TEST(Prediction, SaysWhichOperationsTheIntervalTakesAtTheirMedian) {
+  const Prediction prediction =
+      predict(request_for("tp2", 45.3), table_of("op,transport,size,p50_us,p10_us,p90_us\n"
+                                                 "all-reduce,socket,4K,100,90,130\nall-reduce,rdma,4K,10,8,20\n"
+                                                 "all-gather,socket,303872,200,190,210\n"
+                                                 "all-gather,rdma,303872,50,,60\n"));
+  EXPECT_NEAR(prediction.interval->low, 1e6 / (1e6 / 45.3 - 97 * (90 - 20) - (190 - 50)), 1e-6);
+  EXPECT_THAT(prediction.assumptions, Contains(HasSubstr("the interval takes all-gather of 297 KiB on rdma at p50")));
+}
+
+TEST(Prediction, OfTheMeasuredTransportItselfIsRefused) {
   PredictionRequest request = request_for("tp2", 45.3);
   request.predicted_on = "socket";
-  EXPECT_NEAR(*predict(request, table_of(both_sides)).tok_s, 45.3, 1e-9);
+  try {
+    predict(request, table_of(both_sides));
+    FAIL();
+  } catch (const InputError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("socket is both"));
+  }
+}
+
+TEST(Prediction, LatenciesTimedInDifferentWaysAreNotCompared) {
+  const LatencyTable table =
+      table_of("op,transport,size,timing,p50_us\nall-reduce,socket,4K,isolated,100\nall-reduce,rdma,4K,graph,10\n");
+  try {
+    predict(request_for("tp2", 45.3), table);
+    FAIL();
+  } catch (const InputError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("socket and rdma were not timed in the same way"));
+  }
 }
 
 TEST(Prediction, AndBackAgainGivesTheMeasuredValue) {
@@ -102,7 +130,8 @@ TEST(Prediction, WithoutTokensOnlyCeilingsAreGiven) {
 
 TEST(Prediction, NamesExtrapolationsAndStandIns) {
   const Prediction prediction = predict(
-      request_for("tp2", 45.3), table_of("op,transport,size,p50_us\nallreduce,socket,8,100\nallreduce,rdma,8,10\n"));
+      request_for("tp2", 45.3), table_of("op,transport,size,p50_us\nallreduce,socket,8,100\nallreduce,rdma,8,10\n"
+                                         "allreduce,socket,64,100\nallreduce,rdma,64,10\n"));
   EXPECT_THAT(prediction.extrapolations, Contains(HasSubstr("all-reduce of 4 KiB on socket lies outside")));
   EXPECT_THAT(prediction.extrapolations, Contains(HasSubstr("no all-gather on rdma: the latency of all-reduce")));
 }

@@ -37,7 +37,8 @@ traffic::Step step_of(const char* model, const char* mode, std::optional<ExpertF
 LatencyTable flat(double socket_us, double rdma_us) {
   std::string csv = "op,transport,size,p50_us\n";
   for (const traffic::OpKind kind : traffic::all_op_kinds) {
-    csv += fmt::format("{0},socket,1,{1}\n{0},rdma,1,{2}\n", traffic::to_string(kind), socket_us, rdma_us);
+    csv += fmt::format("{0},socket,1,{1}\n{0},rdma,1,{2}\n{0},socket,1G,{1}\n{0},rdma,1G,{2}\n",
+                       traffic::to_string(kind), socket_us, rdma_us);
   }
   return read_latencies(csv, "table");
 }

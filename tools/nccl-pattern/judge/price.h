@@ -10,12 +10,13 @@
 
 namespace rocekit::pattern {
 
-/// Latencies of all operations by themselves in one way of timing, by the names of the sides.
-predict::LatencyTable latencies_of(const Report& report, collectives::Timing timing);
+/// Latencies of all operations by themselves in every way of timing, by the names of the sides: the figures that
+/// predict::read_latencies reads from the report's JSON.
+predict::LatencyTable latencies_of(const Report& report);
 
-/// Predicts each step from the best timing that both transports have: graph, as decoding runs, else back to back, else
-/// isolated. Appends to predictions and notes; nothing where one transport alone was measured. Throws InputError: a
-/// transport of --measured-on or --predict-on that was not measured.
+/// Predicts each step from one way of timing that both transports have. Appends to predictions; where they cannot be
+/// made, to notes, with the reason. Where one transport alone was measured, that is told to those who asked for a
+/// price.
 void add_predictions(const Settings& settings, Report& report);
 
 }  // namespace rocekit::pattern
