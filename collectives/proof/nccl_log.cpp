@@ -1,6 +1,10 @@
 #include "collectives/proof/nccl_log.h"
 
+#include <arpa/inet.h>
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <array>
 #include <map>
 #include <tuple>
 
@@ -47,6 +51,26 @@ std::optional<int> mtu_bytes_of(std::optional<int> printed) {
   if (*printed >= 1 && *printed <= 5) return 128 << *printed;
   if (*printed >= 256 && *printed <= 65536) return printed;
   return std::nullopt;
+}
+
+/// "3 (0/A64A8C0FFFF0000)": the two halves of a GID, each a number whose bytes in memory are those of the GID; NCCL
+/// runs on little-endian machines alone. Empty: none.
+std::string gid_address(std::string_view text) {
+  Cursor cursor(text);
+  if (!cursor.number<std::uint64_t>() || !cursor.take(" (")) return "";
+  const auto prefix = cursor.number<std::uint64_t>(16);
+  if (!prefix || !cursor.take("/")) return "";
+  const auto interface = cursor.number<std::uint64_t>(16);
+  if (!interface || !cursor.take(")") || (*prefix == 0 && *interface == 0)) return "";
+  std::array<std::uint8_t, 16> gid{};
+  for (std::size_t i = 0; i < 8; ++i) {
+    gid[i] = static_cast<std::uint8_t>(*prefix >> (8 * i));
+    gid[8 + i] = static_cast<std::uint8_t>(*interface >> (8 * i));
+  }
+  const bool mapped = *prefix == 0 && (*interface & 0xffffffffU) == 0xffff0000U;
+  if (mapped) return fmt::format("{}.{}.{}.{}", gid[12], gid[13], gid[14], gid[15]);
+  std::array<char, INET6_ADDRSTRLEN> shown_address{};
+  return inet_ntop(AF_INET6, gid.data(), shown_address.data(), shown_address.size()) ? shown_address.data() : "";
 }
 
 class LogReader {
@@ -101,7 +125,7 @@ class LogReader {
     if (message.take("Failed to initialize NET plugin ")) return add_once(evidence_.failed, message.rest());
     if (message.take("Bootstrap")) return read_bootstrap(message);
     if (all.find("Made virtual device [") != std::string_view::npos) return read_virtual_device(all);
-    if (all.substr(0, 6) == "NET/IB" && all.find(" qpn ") != std::string_view::npos) return read_queue_pair(all);
+    if (all.substr(0, 6) == "NET/IB" && names_queue_pair(all)) return read_queue_pair(all);
     if (all.find(" Bytes -> Algo ") != std::string_view::npos) return read_algorithm(message);
     if (all.substr(0, 5) == "NCCL_") return read_setting(all);
   }
@@ -149,6 +173,13 @@ class LogReader {
     add_once(evidence_.virtual_devices, std::move(device));
   }
 
+  /// Newer versions say "qp_num", and tell a queue pair's ECE in a second line, which has no MTU.
+  static bool names_queue_pair(std::string_view message) {
+    const bool named =
+        message.find(" qpn ") != std::string_view::npos || message.find(" qp_num ") != std::string_view::npos;
+    return named && message.find(" mtu ") != std::string_view::npos;
+  }
+
   void read_queue_pair(std::string_view message) {
     QueuePairUse use;
     std::optional<int> device = small_number_after(message, "IbDev ");
@@ -159,8 +190,9 @@ class LogReader {
     use.port = *port;
     use.mtu_bytes = mtu_bytes_of(small_number_after(message, " mtu "));
     use.gid_index = small_number_after(message, " GID ");
+    if (const auto gid = behind(message, " GID ")) use.address = gid_address(*gid);
     if (queue_pairs_.size() >= most_entries) return;
-    const auto key = std::make_tuple(use.ib_device, use.port, use.mtu_bytes, use.gid_index);
+    const auto key = std::make_tuple(use.ib_device, use.port, use.mtu_bytes, use.gid_index, use.address);
     const auto [entry, fresh] = queue_pairs_.emplace(key, use);
     ++entry->second.count;
     if (fresh) keep_line();
@@ -203,7 +235,7 @@ class LogReader {
   std::string_view line_;
   bool kept_no_device_ = false;
   std::map<std::tuple<int, std::string, int>, ChannelUse> channels_;
-  std::map<std::tuple<int, int, std::optional<int>, std::optional<int>>, QueuePairUse> queue_pairs_;
+  std::map<std::tuple<int, int, std::optional<int>, std::optional<int>, std::string>, QueuePairUse> queue_pairs_;
   std::map<std::tuple<std::string, std::uint64_t, std::string, std::string>, AlgorithmUse> algorithms_;
 };
 

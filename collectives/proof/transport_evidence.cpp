@@ -17,18 +17,36 @@ Carrier carrier_of(const std::string& network) {
   return Carrier::plugin;
 }
 
+template <class Match>
+std::vector<const NetDevice*> matching(const std::vector<NetDevice>& devices, const Match& match) {
+  std::vector<const NetDevice*> found;
+  for (const NetDevice& device : devices) {
+    if (match(device)) found.push_back(&device);
+  }
+  return found;
+}
+
+/// Nodes may number their devices differently, and a log of all ranks does not tell whose number it is.
+std::string names_of(const std::vector<const NetDevice*>& devices) {
+  std::vector<std::string> names;
+  for (const NetDevice* device : devices) {
+    std::string name = device->port > 0 ? fmt::format("{}:{}", device->name, device->port) : device->name;
+    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(std::move(name));
+  }
+  return fmt::format("{}", fmt::join(names, " or "));
+}
+
 std::string device_name(const TransportEvidence& evidence, const ChannelUse& channel) {
+  const auto numbered = [&](const NetDevice& device) { return device.index == channel.device; };
   if (channel.name == "Socket") {
-    for (const NetDevice& device : evidence.socket_interfaces) {
-      if (device.index == channel.device) return device.name;
-    }
+    const auto devices = matching(evidence.socket_interfaces, numbered);
+    if (!devices.empty()) return names_of(devices);
   } else if (carrier_of(channel.name) == Carrier::rdma) {
     for (const NetDevice& device : evidence.virtual_devices) {
       if (device.index == channel.device && device.name.find('+') != std::string::npos) return device.name;
     }
-    for (const NetDevice& device : evidence.ib_devices) {
-      if (device.index == channel.device) return fmt::format("{}:{}", device.name, device.port);
-    }
+    const auto devices = matching(evidence.ib_devices, numbered);
+    if (!devices.empty()) return names_of(devices);
   }
   return fmt::format("device {}", channel.device);
 }
@@ -111,6 +129,36 @@ std::vector<std::string> TransportEvidence::devices_used() const {
     if (std::find(used.begin(), used.end(), name) == used.end()) used.push_back(std::move(name));
   }
   return used;
+}
+
+std::vector<Connection> TransportEvidence::connections() const {
+  std::vector<Connection> all;
+  for (const QueuePairUse& use : queue_pairs) {
+    const auto devices = matching(
+        ib_devices, [&](const NetDevice& device) { return device.index == use.ib_device && device.port == use.port; });
+    Connection connection;
+    connection.device =
+        devices.empty() ? fmt::format("device {}, port {}", use.ib_device, use.port) : names_of(devices);
+    if (!devices.empty()) connection.link_layer = devices.front()->link_layer;
+    connection.gid_index = use.gid_index;
+    connection.mtu_bytes = use.mtu_bytes;
+    auto known = std::find_if(all.begin(), all.end(), [&](const Connection& other) {
+      return other.device == connection.device && other.gid_index == use.gid_index && other.mtu_bytes == use.mtu_bytes;
+    });
+    if (known == all.end()) known = all.insert(known, std::move(connection));
+    if (!use.address.empty()) known->addresses.push_back(use.address);
+    known->queue_pairs += use.count;
+  }
+  for (const ChannelUse& channel : channels) {
+    if (!is_network(channel) || carrier_of(channel.name) != Carrier::socket) continue;
+    Connection connection;
+    connection.device = device_name(*this, channel);
+    for (const NetDevice& device : socket_interfaces) {
+      if (device.index == channel.device) connection.addresses.push_back(device.address);
+    }
+    all.push_back(std::move(connection));
+  }
+  return all;
 }
 
 LogVerdict judge(const TransportEvidence& evidence) {

@@ -36,8 +36,20 @@ struct QueuePairUse {
   int port = 0;
   std::optional<int> mtu_bytes;
   std::optional<int> gid_index;  ///< absent on InfiniBand
+  std::string address;           ///< of the GID: "192.168.100.10", "fe80::1"; empty: not told
   std::uint64_t count = 0;
   friend bool operator==(const QueuePairUse&, const QueuePairUse&) = default;
+};
+
+/// A device that was connected, and how: by queue pairs on all ranks, or by NET/Socket's interfaces.
+struct Connection {
+  std::string device;                  ///< "rocep1s0f0:1", "eth0"
+  std::string link_layer;              ///< "RoCE", "IB"; empty: an interface, or not told
+  std::optional<int> gid_index;        ///< absent on InfiniBand
+  std::vector<std::string> addresses;  ///< of its GIDs, or of the interface, on all ranks
+  std::optional<int> mtu_bytes;
+  std::uint64_t queue_pairs = 0;
+  friend bool operator==(const Connection&, const Connection&) = default;
 };
 
 /// "AllReduce: 4096 Bytes -> Algo Ring proto LL channel{Lo..Hi}={0..1}", equal ones counted.
@@ -80,6 +92,8 @@ struct TransportEvidence {
   bool unknown_format() const { return nccl_lines == 0 || unread_channels > 0; }
   /// "rocep1s0f0:1", "eth0": devices that channels went over, by the lists above; "device 3" when those do not tell.
   std::vector<std::string> devices_used() const;
+  /// Queue pairs by device, GID index and MTU, and the interfaces of NET/Socket that channels went over.
+  std::vector<Connection> connections() const;
 };
 
 /// What carried the data between ranks, by channels alone: what NCCL chose and did not connect proves nothing.

@@ -31,13 +31,14 @@ struct Proof {
     unproven,      ///< nothing to see, a log in an unknown format
   };
   Verdict verdict = Verdict::unproven;
-  std::string transport;                ///< what was seen: "rdma", "socket", "p2p", "shm", "mixed", "unknown"
-  std::string sentence;                 ///< why, with channels, devices and bytes
-  bool by_counters = false;             ///< what the verdict rests on
-  bool by_log = false;                  ///< NCCL's own
-  std::optional<bool> gpu_direct;       ///< on every channel of the network; absent: not known, or no GPU
-  std::vector<std::string> rails;       ///< devices that carried data: "rocep1s0f0:1", "enp1s0f0np0"
-  std::vector<std::string> idle_rails;  ///< RDMA ports that are up in the same subnets and carried nothing
+  std::string transport;                       ///< what was seen: "rdma", "socket", "p2p", "shm", "mixed", "unknown"
+  std::string sentence;                        ///< why, with channels, devices and bytes
+  bool by_counters = false;                    ///< what the verdict rests on
+  bool by_log = false;                         ///< NCCL's own
+  std::optional<bool> gpu_direct;              ///< on every channel of the network; absent: not known, or no GPU
+  std::vector<std::string> rails;              ///< devices that carried data: "rocep1s0f0:1", "enp1s0f0np0"
+  std::vector<proof::Connection> connections;  ///< by NCCL's log
+  std::vector<std::string> idle_rails;         ///< RDMA ports that are up in the same subnets and carried nothing
   std::vector<CounterDelta> counters;
   std::uint64_t expected_bytes = 0;  ///< that had to leave this run's ranks for other nodes
   std::vector<std::string> log_lines;

@@ -49,7 +49,7 @@ TEST(NcclLog, OfRdmaTellsDevicesChannelsGidAndMtu) {
               ElementsAre(NetDevice{0, "rocep1s0f0", 1, "RoCE", ""}, NetDevice{1, "roceP2p1s0f0", 1, "RoCE", ""}));
   EXPECT_THAT(evidence.channels, ElementsAre(ChannelUse{ChannelUse::Way::net, "IB", 0, 2, 2},
                                              ChannelUse{ChannelUse::Way::net, "IB", 1, 1, 1}));
-  EXPECT_THAT(evidence.queue_pairs, ElementsAre(QueuePairUse{0, 1, 4096, 3, 2}));
+  EXPECT_THAT(evidence.queue_pairs, ElementsAre(QueuePairUse{0, 1, 4096, 3, "192.168.100.10", 2}));
   EXPECT_THAT(evidence.algorithms, ElementsAre(AlgorithmUse{"AllReduce", 4096, "Ring", "LL", 2},
                                                AlgorithmUse{"AllReduce", 33554432, "RING", "SIMPLE", 1}));
   EXPECT_THAT(evidence.settings, ElementsAre(LoggedSetting{"NCCL_IB_HCA", "rocep1s0f0,roceP2p1s0f0"}));
@@ -186,6 +186,40 @@ TEST(NcclLog, MtuIsReadAsTheEnumOfVerbsOrAsBytes) {
   EXPECT_EQ(mtu_of("0"), std::nullopt);
 }
 
+TEST(NcclLog, ConnectionsNameDeviceGidAddressAndMtu) {
+  // The other rank, by a version that names functions and tells ECE in a line of its own.
+  const std::string other = "spark-2:7:9 [0] NCCL INFO NET/IB: ncclIbConnect: ";
+  const std::string log =
+      roce_log() + other + "NCCL Dev 0 IbDev 0 Port 1 qp_num 81 mtu 5 GID 3 (0/B64A8C0FFFF0000) fifoRkey=0x1\n" +
+      other + "IbDev 0 Port 1 qp_num 81 query_ece={supported=1, vendor_id=0x15b3, options=0x0, comp_mask=0x0}\n" +
+      other + "NCCL Dev 1 IbDev 1 Port 1 qp_num 82 mtu 3 GID 0 (80FE/100000000000000) fifoRkey=0x1\n";
+  EXPECT_THAT(read_nccl_log(log).connections(),
+              ElementsAre(Connection{"rocep1s0f0:1", "RoCE", 3, {"192.168.100.10", "192.168.100.11"}, 4096, 3},
+                          Connection{"roceP2p1s0f0:1", "RoCE", 0, {"fe80::1"}, 1024, 1}));
+}
+
+TEST(NcclLog, ConnectionsOfInfiniBandAndOfUnlistedDevices) {
+  const std::string log = info("NET/IB : Using [0]mlx5_0:1/IB [RO]; OOB eth0:192.0.2.2<0>") +
+                          info("NET/IB: NCCL Dev 0 IbDev 0 Port 1 qpn 9 mtu 5 LID 4 subnet-prefix 0  FLID 0") +
+                          info("NET/IB: NCCL Dev 3 IbDev 3 Port 1 qpn 9 mtu 5 GID 3 (0/0)");
+  EXPECT_THAT(read_nccl_log(log).connections(), ElementsAre(Connection{"mlx5_0:1", "IB", std::nullopt, {}, 4096, 1},
+                                                            Connection{"device 3, port 1", "", 3, {}, 4096, 1}));
+}
+
+TEST(NcclLog, ConnectionsOfSocketsNameTheInterfacesThatChannelsUse) {
+  const std::string log = info("NET/Socket : Using [0]eth0:192.0.2.2<0> [1]wlan0:192.0.2.77<0>") +
+                          info("NET/Socket : Using [0]eth0:192.0.2.3<0>") +
+                          info("Channel 00/0 : 0[0] -> 1[0] [send] via NET/Socket/0");
+  EXPECT_THAT(read_nccl_log(log).connections(),
+              ElementsAre(Connection{"eth0", "", std::nullopt, {"192.0.2.2", "192.0.2.3"}, std::nullopt, 0}));
+}
+
+TEST(NcclLog, DevicesThatNodesNumberDifferentlyAreAllNamed) {
+  const std::string log = roce_log() + info("NET/IB : Using [0]mlx5_0:1/RoCE [RO]; OOB eth0:192.168.1.6<0>");
+  EXPECT_EQ(read_nccl_log(log).connections().at(0).device, "rocep1s0f0:1 or mlx5_0:1");
+  EXPECT_EQ(read_nccl_log(log).devices_used().at(0), "rocep1s0f0:1 or mlx5_0:1");
+}
+
 TEST(NcclLog, OfTwoRealProcessesShowsTheFallToSockets) {
   const char* directory = std::getenv("ROCEKIT_SHARED_FIXTURES");
   std::stringstream text;
@@ -206,6 +240,8 @@ TEST(NcclLog, OfTwoRealProcessesShowsTheFallToSockets) {
   EXPECT_THAT(evidence.channels, ElementsAre(ChannelUse{ChannelUse::Way::net, "Socket", 0, 8, 0}));
   EXPECT_THAT(evidence.settings, testing::Contains(LoggedSetting{"NCCL_NVLS_ENABLE", "0"}));
   EXPECT_EQ(judge(evidence).carrier, Carrier::socket);
+  EXPECT_THAT(evidence.connections(),
+              ElementsAre(Connection{"eth0", "", std::nullopt, {"192.0.2.2"}, std::nullopt, 0}));
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 
 #include "tests/unit/pattern/sample_report.h"
 #include "tools/nccl-pattern/judge/findings.h"
+#include "tools/nccl-pattern/judge/proof.h"
 
 namespace rocekit::pattern {
 namespace {
@@ -165,6 +166,19 @@ TEST(Findings, LossesOfAdaptersAreSeenInTheCountersOfASide) {
 TEST(Findings, NothingMeasuredIsUnknown) {
   Report report;
   EXPECT_EQ(judged(report).verdict, Verdict::unknown);
+}
+
+TEST(Proof, HasWhatTheLogSaysOfTheDevicesThatWereConnected) {
+  Evidence evidence;
+  evidence.transport = "rdma";
+  evidence.log =
+      "spark-1:5:6 [0] NCCL INFO NET/IB : Using [0]rocep1s0f0:1/RoCE [RO]; OOB eth0:192.0.2.2<0>\n"
+      "spark-1:5:6 [0] NCCL INFO NET/IB: NCCL Dev 0 IbDev 0 Port 1 qpn 356 mtu 5 GID 3 (0/A64A8C0FFFF0000)\n"
+      "spark-1:5:6 [0] NCCL INFO Channel 00/0 : 0[0] -> 1[0] [send] via NET/IB/0\n";
+  EXPECT_THAT(prove(evidence).connections,
+              ElementsAre(proof::Connection{"rocep1s0f0:1", "RoCE", 3, {"192.168.100.10"}, 4096, 1}));
+  evidence.log += "spark-1:5:6 [0] NCCL INFO Channel 01/0 : 0[0] => 1[0] via something new\n";
+  EXPECT_THAT(prove(evidence).connections, IsEmpty()) << "a log that is not understood tells nothing";
 }
 
 }  // namespace

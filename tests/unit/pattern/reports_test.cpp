@@ -65,7 +65,9 @@ COUNT  OPERATION      SIZE  OVER      P50    P99    B2B  GRAPH  OF STEP  AGAINST
                             socket  13610  17012  13500  13340           6.84x slower (6.64-7.05)
 
 PROOF   rdma proven: rocep1s0f0:1 received 11.8 MiB of at least 11.4 MiB; without GPUDirect RDMA
+          rocep1s0f0:1 (RoCE): GID 3, 192.168.100.10 and 192.168.100.11, MTU 4096, 16 queue pairs
         socket proven: enp1s0f0np0 received 11.8 MiB of at least 11.4 MiB
+          enp1s0f0np0: 192.168.100.10 and 192.168.100.11
 VERIFY  every element is right: 98 calls over rdma and 98 calls over socket (sums exactly)
 TOK/S   rests on 1 assumption (-v lists them)
 
@@ -92,7 +94,9 @@ SIZES  us; p50 and p99 of single runs; b2b: back to back; bandwidths in GB/s
         socket  16100  20125  15900   4.22   4.22      17 %  5.64x slower (5.47-5.81)
 
 PROOF   rdma proven: rocep1s0f0:1 received 11.8 MiB of at least 11.4 MiB
+          rocep1s0f0:1 (RoCE): GID 3, 192.168.100.10 and 192.168.100.11, MTU 4096, 16 queue pairs
         socket proven: enp1s0f0np0 received 11.8 MiB of at least 11.4 MiB
+          enp1s0f0np0: 192.168.100.10 and 192.168.100.11
 VERIFY  results were not verified
 
 MEASURED: all-reduce 4 KiB: rdma 21.4 us, socket 139 us: socket is 6.50x slower (6.30-6.69)
@@ -204,6 +208,17 @@ TEST(TextReport, AStepNamesTheSettingsOfTheEngineThatIssueIt) {
   EXPECT_EQ(issued[1]["operations"], nlohmann::json({"all-reduce", "all-gather"}));
 }
 
+TEST(TextReport, OfManyConnectionsTheFirstAreTold) {
+  Report report = sample::gb10();
+  std::vector<proof::Connection>& list = report.sides[0].proof.connections;
+  for (int rank = 12; rank < 30; ++rank) list[0].addresses.push_back("192.168.100." + std::to_string(rank));
+  list.resize(11, list[0]);
+  const std::string text = text_of(report, {false, 300});
+  EXPECT_THAT(text, HasSubstr("192.168.100.17 and 12 more, MTU 4096"));
+  EXPECT_THAT(text, HasSubstr("          3 more\n"));
+  EXPECT_THAT(text_of(report, {true, 500}), HasSubstr("192.168.100.28 and 192.168.100.29, MTU 4096"));
+}
+
 TEST(TextReport, AMeanIsNeverShownAsAMedian) {
   EXPECT_THAT(text_of(sample::with_floor()), Not(HasSubstr("~")));
   Report report = sample::with_floor();
@@ -252,6 +267,10 @@ TEST(JsonReport, HasTheNamesThatScriptsRead) {
   EXPECT_EQ(first["proof"]["counters"].size(), 1U);  // those that grew
   EXPECT_THAT(first["proof"]["log_lines"][0], HasSubstr("NET/IB"));
   EXPECT_EQ(document["sides"][0]["proof"]["counters"].size(), 2U);
+  const nlohmann::json& connection = document["sides"][0]["proof"]["connections"][0];
+  EXPECT_EQ(connection["gid_index"], 3);
+  EXPECT_EQ(connection["addresses"][1], "192.168.100.11");
+  EXPECT_TRUE(document["sides"][1]["proof"]["connections"][0]["gid_index"].is_null());
   EXPECT_EQ(document["steps"][0]["results"].size(), 6U);
   EXPECT_EQ(document["comparisons"][8]["op"], "step");
   EXPECT_EQ(document["comparisons"][8]["outcome"], "b-slower");

@@ -44,6 +44,9 @@ SideResult proven(const char* name, const char* transport, Backend backend) {
                         : "enp1s0f0np0 received 11.8 MiB of at least 11.4 MiB";
   if (backend == Backend::nccl) {
     proof.by_log = true;
+    const std::vector<std::string> addresses{"192.168.100.10", "192.168.100.11"};
+    proof.connections = {rdma ? proof::Connection{"rocep1s0f0:1", "RoCE", 3, addresses, 4096, 16}
+                              : proof::Connection{"enp1s0f0np0", "", std::nullopt, addresses, std::nullopt, 0}};
     proof.log_lines = {rdma ? "Channel 00/0 : 0[0] -> 1[0] [send] via NET/IB/0"
                             : "Channel 00/0 : 0[0] -> 1[0] [send] via NET/Socket/0"};
   }

@@ -189,6 +189,7 @@ Proof prove(const Evidence& evidence) {
     const proof::LogVerdict verdict = proof::judge(read);
     log = judge_log(verdict, evidence.transport);
     if (verdict.carrier == proof::LogVerdict::Carrier::rdma) proof.gpu_direct = verdict.gpu_direct;
+    if (verdict.carrier != proof::LogVerdict::Carrier::unknown) proof.connections = read.connections();
     proof.log_lines = read.lines;
     proof.algorithms = read.algorithms;
   }

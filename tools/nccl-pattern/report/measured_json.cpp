@@ -47,6 +47,12 @@ Json algorithm_json(const proof::AlgorithmUse& use) {
           {"count", use.count}};
 }
 
+Json connection_json(const proof::Connection& connection) {
+  return {{"device", clean(connection.device)},         {"link_layer", known(connection.link_layer)},
+          {"gid_index", or_null(connection.gid_index)}, {"addresses", list_of(connection.addresses)},
+          {"mtu_bytes", or_null(connection.mtu_bytes)}, {"queue_pairs", connection.queue_pairs}};
+}
+
 Json side_json(const SideResult& side) {
   Json proof = proof_json(side.proof, false);
   proof["by_counters"] = side.proof.by_counters;
@@ -54,6 +60,7 @@ Json side_json(const SideResult& side) {
   proof["seen_transport"] = known(side.proof.transport);
   proof["rails"] = list_of(side.proof.rails);
   proof["idle_rails"] = list_of(side.proof.idle_rails);
+  proof["connections"] = list_of(side.proof.connections, connection_json);
   proof["gpu_direct"] = side.proof.gpu_direct ? Json(*side.proof.gpu_direct) : Json(nullptr);
   proof["expected_bytes"] = side.proof.expected_bytes;
   proof["algorithms"] = list_of(side.proof.algorithms, algorithm_json);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/text/sizes.h"
@@ -192,9 +193,34 @@ class Text {
       if (options_.verbose) words += fmt::format("; {} had to cross", size_words(proof.expected_bytes));
       writer_.labelled(label, words, tone);
       label = "";
+      connections(proof);
       algorithms(proof);
       if (options_.verbose) details(proof);
     }
+  }
+
+  /// The words, or the first few of them and how many more there are.
+  std::vector<std::string> few(std::vector<std::string> words) const {
+    if (options_.verbose || words.size() <= most_names) return words;
+    const std::size_t more = words.size() - most_names;
+    words.resize(most_names);
+    words.push_back(fmt::format("{} more", more));
+    return words;
+  }
+
+  void connections(const Proof& proof) {
+    std::vector<std::string> lines;
+    for (const proof::Connection& connection : proof.connections) {
+      std::vector<std::string> words;
+      if (connection.gid_index) words.push_back(fmt::format("GID {}", *connection.gid_index));
+      if (!connection.addresses.empty()) words.push_back(pingpong::join_words(few(connection.addresses)));
+      if (connection.mtu_bytes) words.push_back(fmt::format("MTU {}", *connection.mtu_bytes));
+      if (connection.queue_pairs > 0) words.push_back(plural(connection.queue_pairs, "queue pair"));
+      lines.push_back(fmt::format("{}{}: {}", connection.device,
+                                  connection.link_layer.empty() ? "" : fmt::format(" ({})", connection.link_layer),
+                                  fmt::join(words, ", ")));
+    }
+    for (const std::string& line : few(std::move(lines))) writer_.labelled("", "  " + line);
   }
 
   void algorithms(const Proof& proof) {
