@@ -333,6 +333,8 @@ class Measuring(Case):
         self.assert_sentence(pattern("--local", "3", *QWEN), "takes 2 ranks, not 3")
         self.assert_sentence(pattern(*local, "--backend", "host", "--compare", "sokcet"), "sokcet", "rdma, socket and mpi")
         self.assert_sentence(pattern(*local, "--backend", "host", "--sizes", "8G"), "cap of 1 GiB", "--max-memory")
+        self.assert_sentence(pattern(*local, "--backend", "host", "--sizes", "400000K", "--max-memory", "65000K"),
+                             "needs 781 MiB of buffers", "cap of 63.5 MiB")
         self.assert_sentence(pattern(*local, "--backend", "host", "--timing", "graph"), "--timing graph", "GPU")
         self.assert_sentence(pattern(*local, "--a", "NCCL_X"), "--a", "NAME=VALUE")
         self.assert_sentence(pattern(*local, "--a", "NCCL_X=1", "--backend", "host"), "settings of NCCL")
