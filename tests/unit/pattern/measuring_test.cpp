@@ -88,7 +88,67 @@ TEST(Sides, libraries_of_different_versions_are_refused_by_rank) {
   std::vector<RankView> ranks = gpu_ranks();
   ranks[1].gpus.nccl_version = "2.27.3";
   EXPECT_THAT(refusal([&] { choose_sides({}, ranks, {}); }),
-              ::testing::AllOf(HasSubstr("NCCL 2.27.3 on rank 1 (b)"), HasSubstr("NCCL 2.28.9 on rank 0 (a)")));
+              ::testing::AllOf(HasSubstr("2.27.3 on rank 1 (b); 2.28.9 on rank 0 (a)"), HasSubstr("ROCE-PAIR-005")));
+}
+
+TEST(Sides, one_version_in_different_places_is_told_by_rank) {
+  std::vector<RankView> ranks = gpu_ranks();
+  ranks[0].gpus.nccl_path = "/venv/libnccl.so.2";
+  ranks[1].gpus.nccl_path = "/usr/lib/libnccl.so.2";
+  EXPECT_THAT(choose_sides({}, ranks, with_rdma()).notes,
+              ElementsAre("NCCL 2.28.9 comes from different places: /usr/lib/libnccl.so.2 on rank 1 (b); "
+                          "/venv/libnccl.so.2 on rank 0 (a)"));
+  ranks[1].gpus.nccl_path = ranks[0].gpus.nccl_path;
+  EXPECT_THAT(choose_sides({}, ranks, with_rdma()).notes, ElementsAre());
+}
+
+TEST(Sides, a_library_that_was_named_and_cannot_be_loaded_ends_the_run) {
+  std::vector<RankView> ranks = gpu_ranks();
+  ranks[0].gpus.gpus.clear();
+  ranks[1].gpus.no_nccl = "--nccl-lib /x: no library there";
+  ranks[1].nccl_library = "/x";
+  EXPECT_EQ(refusal([&] { choose_sides({}, ranks, with_rdma()); }), "rank 1 (b): --nccl-lib /x: no library there");
+  Settings host;
+  host.backend = BackendChoice::host;
+  EXPECT_THAT(choose_sides(host, ranks, with_rdma()).notes,
+              ElementsAre("--nccl-lib /x was not used: --backend host measures without NCCL"));
+}
+
+TEST(Sides, what_is_required_and_no_side_can_have_is_refused) {
+  std::vector<RankView> without_gpu = gpu_ranks();
+  for (RankView& rank : without_gpu) rank.gpus.gpus.clear();
+  const auto require = [](const char* name, const std::vector<RankView>& ranks,
+                          const std::vector<std::string>& compare = {}) {
+    Settings settings;
+    settings.required = name;
+    settings.compare = compare;
+    return refusal([&] { choose_sides(settings, ranks, with_rdma()); });
+  };
+  const std::string met = "nothing was refused";
+  EXPECT_EQ(require("rdma", without_gpu), met);
+  EXPECT_EQ(require("foo", without_gpu), "--require foo: host memory has rdma and socket");
+  EXPECT_THAT(require("shm", without_gpu), HasSubstr("p2p and shm are ways between GPUs"));
+  EXPECT_EQ(require("socket", without_gpu, {"mpi", "rdma"}), met) << "MPI may take sockets";
+  EXPECT_EQ(require("p2p", gpu_ranks("a")), met) << "NCCL's own choice";
+  EXPECT_EQ(require("p2p", gpu_ranks()),
+            "--require p2p: this run measures only rdma and socket; name it in --compare too");
+  EXPECT_THAT(require("foo", gpu_ranks("a")), HasSubstr("only default and socket"));
+  EXPECT_EQ(require("foo", gpu_ranks(), {"foo", "rdma"}), met);
+  EXPECT_THAT(require("rdma", gpu_ranks(), {"socket"}), HasSubstr("only socket"));
+}
+
+TEST(Sides, rdma_that_is_required_and_not_there_leaves_nothing_to_measure) {
+  Settings settings;
+  settings.required = "rdma";
+  Ways ways;
+  ways.no_rdma = "rank 1 (b) has no RDMA device";
+  for (const std::vector<std::string>& compare : {std::vector<std::string>{}, {"rdma", "socket"}}) {
+    settings.compare = compare;
+    EXPECT_EQ(rdma_wish(settings), RdmaWish::if_there);
+    const SideChoice choice = choose_sides(settings, gpu_ranks(), ways);
+    EXPECT_THAT(names(choice), ElementsAre());
+    EXPECT_THAT(choice.notes, ElementsAre(HasSubstr("rank 1 (b) has no RDMA device: nothing was measured")));
+  }
 }
 
 TEST(Sides, settings_are_compared_in_processes_of_their_own_over_the_transport_that_was_named) {

@@ -24,6 +24,13 @@ std::string why_no_nccl(const RankView& rank) {
 
 bool has_nccl(const RankView& rank) { return !rank.gpus.gpus.empty() && rank.gpus.no_nccl.empty(); }
 
+bool is_network(const std::string& transport) { return transport == "rdma" || transport == "socket"; }
+
+InputError not_of_host_memory(const char* option, const std::string& word, const char* what_it_has) {
+  return InputError(fmt::format("{} {}: host memory has {}{}", option, word, what_it_has,
+                                word == "p2p" || word == "shm" ? "; p2p and shm are ways between GPUs" : ""));
+}
+
 class Chooser {
  public:
   Chooser(const Settings& settings, const std::vector<RankView>& ranks, const Ways& ways)
@@ -33,9 +40,14 @@ class Chooser {
   }
 
   SideChoice choose() {
+    require_named_libraries();
+    if (settings_.required == "rdma" && !ways_.no_rdma.empty()) {
+      choice_.notes.push_back(fmt::format("{}: nothing was measured, as --require rdma cannot be met", ways_.no_rdma));
+      return std::move(choice_);
+    }
     backend_ = backend();
     if (backend_ == Backend::nccl) {
-      require_one_version();
+      compare_libraries();
       shared_gpu_ = find_shared_gpu();
     }
     if (settings_.environments) {
@@ -43,12 +55,28 @@ class Chooser {
     } else {
       for (const std::string& word : words()) choice_.sides.push_back(side_of(word));
     }
+    refuse_what_cannot_be_met();
     add_floors();
     add_notes();
     return std::move(choice_);
   }
 
  private:
+  /// Who names a library means it: nothing else is measured in its stead.
+  void require_named_libraries() {
+    const bool without = settings_.backend == BackendChoice::host || settings_.backend == BackendChoice::mpi;
+    for (const RankView& rank : ranks_) {
+      if (rank.nccl_library.empty()) continue;
+      if (!without && !rank.gpus.no_nccl.empty()) throw InputError(fmt::format("{}: {}", rank.name, rank.gpus.no_nccl));
+      if (without) {
+        choice_.notes.push_back(fmt::format("--nccl-lib {} was not used: --backend {} measures without NCCL",
+                                            rank.nccl_library,
+                                            settings_.backend == BackendChoice::host ? "host" : "mpi"));
+        return;
+      }
+    }
+  }
+
   Backend backend() {
     if (settings_.backend == BackendChoice::host) return Backend::host;
     if (settings_.backend == BackendChoice::mpi) return Backend::mpi;
@@ -66,20 +94,32 @@ class Chooser {
     return Backend::host;
   }
 
-  void require_one_version() const {
-    std::map<std::string, std::vector<std::string>> by_version;
-    for (const RankView& rank : ranks_) by_version[rank.gpus.nccl_version].push_back(rank.name);
-    if (by_version.size() < 2) return;
+  /// "2.28.9 on rank 0 (a); 2.27.3 on rank 1 (b)"; empty: the same on all ranks.
+  std::string differences(std::string GpuFacts::*what) const {
+    std::map<std::string, std::vector<std::string>> ranks_by;
+    for (const RankView& rank : ranks_) ranks_by[rank.gpus.*what].push_back(rank.name);
+    if (ranks_by.size() < 2) return {};
     std::vector<std::string> words;
-    for (const auto& [version, names] : by_version) {
-      words.push_back(fmt::format("NCCL {} on {}", version,
+    for (const auto& [value, names] : ranks_by) {
+      words.push_back(fmt::format("{} on {}", value,
                                   names.size() > 3 ? fmt::format("{} and {} more", names.front(), names.size() - 1)
                                                    : fmt::format("{}", fmt::join(names, ", "))));
     }
-    throw InputError(
-        fmt::format("the ranks have different libraries: {}; NCCL needs the same everywhere, --nccl-lib "
-                    "names the one to use",
-                    fmt::join(words, "; ")));
+    return fmt::format("{}", fmt::join(words, "; "));
+  }
+
+  /// Nodes may have one version in different places (environments of Python).
+  void compare_libraries() {
+    if (const std::string versions = differences(&GpuFacts::nccl_version); !versions.empty()) {
+      throw InputError(
+          fmt::format("the ranks have different versions of NCCL: {}; it needs the same everywhere, --nccl-lib "
+                      "names the one to use; roce-probe explain ROCE-PAIR-005",
+                      versions));
+    }
+    if (const std::string paths = differences(&GpuFacts::nccl_path); !paths.empty()) {
+      choice_.notes.push_back(
+          fmt::format("NCCL {} comes from different places: {}", ranks_.front().gpus.nccl_version, paths));
+    }
   }
 
   bool find_shared_gpu() {
@@ -146,10 +186,7 @@ class Chooser {
       throw InputError(fmt::format("--compare rdma: {}; roce-probe on that node tells why", ways_.no_rdma));
     }
     if (backend_ != Backend::nccl) {
-      if (word != "rdma" && word != "socket") {
-        throw InputError(fmt::format("--compare {}: host memory has rdma, socket and mpi{}", word,
-                                     word == "p2p" || word == "shm" ? "; p2p and shm are ways between GPUs" : ""));
-      }
+      if (!is_network(word)) throw not_of_host_memory("--compare", word, "rdma, socket and mpi");
       side.channel = word == "rdma" ? Transport::rc : Transport::tcp;
       return side;
     }
@@ -167,6 +204,29 @@ class Chooser {
       keep_to_network(side);
     }
     return side;
+  }
+
+  /// Whether the proof may come to show `transport`.
+  static bool can_be_over(const SidePlan& side, const std::string& transport) {
+    if (!side.transport.empty()) return side.transport == transport;
+    // What the library chooses itself; NCCL's log does not name a plugin as --compare does.
+    return is_network(transport) ||
+           (side.backend == Backend::nccl && (transport == "p2p" || transport == "shm" || transport == "plugin"));
+  }
+
+  void refuse_what_cannot_be_met() const {
+    if (!settings_.required) return;
+    const std::string& wanted = *settings_.required;
+    std::vector<std::string> names;
+    for (const SidePlan& side : choice_.sides) {
+      if (can_be_over(side, wanted)) return;
+      names.push_back(side.name);
+    }
+    if (backend_ != Backend::nccl && !is_network(wanted)) {
+      throw not_of_host_memory("--require", wanted, "rdma and socket");
+    }
+    throw InputError(fmt::format("--require {}: this run measures only {}; name it in --compare too", wanted,
+                                 fmt::join(names, " and ")));
   }
 
   void add_environments() {
@@ -238,6 +298,8 @@ std::vector<int> gpus_of(const std::vector<pingpong::Node>& nodes, const std::ve
 RdmaWish rdma_wish(const Settings& settings) {
   if (settings.compare.empty()) return RdmaWish::if_there;
   const bool asked = std::find(settings.compare.begin(), settings.compare.end(), "rdma") != settings.compare.end();
+  // That --require cannot be met is a result.
+  if (asked && settings.required == "rdma") return RdmaWish::if_there;
   return asked ? RdmaWish::required : RdmaWish::no;
 }
 

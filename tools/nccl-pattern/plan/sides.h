@@ -35,7 +35,8 @@ struct RankView {
   std::string name;  ///< "rank 1 (spark-2)"
   std::string machine;
   GpuFacts gpus;
-  int gpu = 0;  ///< ordinal that this rank takes
+  int gpu = 0;                    ///< ordinal that this rank takes
+  std::string nccl_library = {};  ///< --nccl-lib, as it was given there; empty: it was not
 };
 
 /// GPU of each rank: ranks of one machine take the GPUs that they see in turn.
@@ -44,8 +45,10 @@ std::vector<int> gpus_of(const std::vector<pingpong::Node>& nodes, const std::ve
 /// What RDMA the sides need, for find_ways().
 RdmaWish rdma_wish(const Settings& settings);
 
-/// Throws InputError, with cause and remedy: NCCL where a rank lacks GPU or library, libraries of different versions,
-/// transports that these ranks cannot have.
+/// Without any side: RDMA is required and not to be had, as the notes say.
+/// Throws InputError, with cause and remedy: NCCL where a rank lacks GPU or library, a library that was named and
+/// cannot be loaded, libraries of different versions, transports that these ranks cannot have or would not be measured
+/// over.
 SideChoice choose_sides(const Settings& settings, const std::vector<RankView>& ranks, const Ways& ways);
 
 /// What rank `rank` gives make_side() or make_child_side().

@@ -31,6 +31,12 @@ class Builder {
     share_request();
     share_nodes();
     make_sides();
+    if (setup_.sides.empty()) {
+      // Nothing is measured, and the report says why.
+      setup_.subjects.clear();
+      report_.plan.steps.clear();
+      return;
+    }
     open_counters();
     for (LiveSide& side : setup_.sides) connect(side);
     load();
@@ -68,16 +74,17 @@ class Builder {
       gpus = probe_gpus(setup_.settings.nccl_library);
     }
     wire::Writer writer;
-    writer(node, gpus);
+    writer(node, gpus, setup_.settings.nccl_library);
     std::vector<GpuFacts> facts;
+    std::vector<std::string> libraries;
     for (const std::string& message : session_.allgather(writer.take(), "reading the nodes", node_timeout)) {
       wire::Reader reader(message);
-      reader(setup_.nodes.emplace_back(), facts.emplace_back());
+      reader(setup_.nodes.emplace_back(), facts.emplace_back(), libraries.emplace_back());
     }
     const std::vector<int> taken = gpus_of(setup_.nodes, facts);
     for (std::size_t rank = 0; rank < facts.size(); ++rank) {
-      setup_.views.push_back(
-          {session_.name_of(static_cast<int>(rank)), setup_.nodes[rank].machine, facts[rank], taken[rank]});
+      setup_.views.push_back({session_.name_of(static_cast<int>(rank)), setup_.nodes[rank].machine, facts[rank],
+                              taken[rank], libraries[rank]});
     }
   }
 
