@@ -101,6 +101,12 @@ class Predictor {
                     request_.measured_on, request_.predicted_on));
   }
 
+  static std::string sizes_of(const Estimate& estimate) {
+    const std::string smallest = text::exact_size(estimate.smallest_bytes);
+    if (estimate.smallest_bytes == estimate.largest_bytes) return smallest + " alone";
+    return fmt::format("{} to {}", smallest, text::exact_size(estimate.largest_bytes));
+  }
+
   Estimate estimate(const traffic::Operation& operation, const std::string& transport) {
     const std::uint64_t size = operation.size_bytes();
     const std::optional<Estimate> found = table_.at(operation.kind, transport, size);
@@ -110,9 +116,8 @@ class Predictor {
     }
     if (found->extrapolated) {
       add_once(prediction_.extrapolations,
-               fmt::format("{} of {} on {} lies outside the sizes of the table ({} to {})",
-                           traffic::to_string(operation.kind), text::rounded_size(static_cast<double>(size)), transport,
-                           text::exact_size(found->smallest_bytes), text::exact_size(found->largest_bytes)));
+               fmt::format("{} of {} on {} lies outside the sizes of the table ({})",
+                           traffic::to_string(operation.kind), text::exact_size(size), transport, sizes_of(*found)));
     }
     if (found->stands_in) {
       add_once(prediction_.extrapolations,
@@ -154,9 +159,9 @@ class Predictor {
     if (whole_us <= a_us) {
       prediction_.warnings.push_back(fmt::format(
           "a step takes {:.2f} ms by the measured tokens per second, and its communication alone {:.2f} ms by the "
-          "latencies: "
-          "the latencies are not those of serving (other sizes, other settings, or not isolated from each other), so "
-          "nothing is predicted",
+          "latencies: the latencies are not those of serving (other sizes, other settings, or those of a host that "
+          "waits "
+          "for each operation), so nothing is predicted",
           whole_us / 1000, a_us / 1000));
       return;
     }

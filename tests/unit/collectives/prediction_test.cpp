@@ -133,6 +133,13 @@ TEST(Prediction, NamesExtrapolationsAndStandIns) {
       request_for("tp2", 45.3), table_of("op,transport,size,p50_us\nallreduce,socket,8,100\nallreduce,rdma,8,10\n"
                                          "allreduce,socket,64,100\nallreduce,rdma,64,10\n"));
   EXPECT_THAT(prediction.extrapolations, Contains(HasSubstr("all-reduce of 4 KiB on socket lies outside")));
+  EXPECT_THAT(prediction.extrapolations, Contains(HasSubstr("the sizes of the table (8 B to 64 B)")));
+  const Prediction one =
+      predict(request_for("tp2", 45.3), table_of("op,transport,size,p50_us\nallreduce,socket,4K,100\n"
+                                                 "allreduce,rdma,4K,10\nallgather,socket,297K,200\n"
+                                                 "allgather,rdma,297K,50\n"));
+  EXPECT_THAT(one.extrapolations,
+              Contains(HasSubstr("303872 B on rdma lies outside the sizes of the table (297 KiB alone)")));
   EXPECT_THAT(prediction.extrapolations, Contains(HasSubstr("no all-gather on rdma: the latency of all-reduce")));
 }
 
