@@ -273,8 +273,7 @@ class CudaDevice final : public GpuDevice {
     }
     if (too_late) {
       throw CollectiveError(
-          description() +
-          ": what was enqueued was not done in time: a peer is gone, stuck, or issued other operations");
+          fmt::format("{}: what was enqueued was not done in time: {}", description(), why_operations_hang));
     }
   }
   [[noreturn]] void fail(dynlib::CudaResult result) {

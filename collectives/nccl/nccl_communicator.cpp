@@ -31,6 +31,41 @@ int type_of(traffic::DataType type) {
   return nccl::type_int8;
 }
 
+/// A text of NCCL's that has both parts.
+struct KnownError {
+  std::string_view call;
+  std::string_view why;
+  std::string_view hint;
+};
+constexpr KnownError known_errors[] = {
+    {"no socket interface found", "",
+     ": NCCL finds no interface for its first connections; roce-probe explain ROCE-ENV-005"},
+    // "socketPollConnect: connect to 192.0.2.1<33201> returned Connection refused, exceeded error retry count"
+    {"StartConnect: ", "",
+     ": the address that the other rank chose cannot be reached; roce-probe explain ROCE-PAIR-012"},
+    {"PollConnect: ", "",
+     ": the address that the other rank chose cannot be reached; roce-probe explain ROCE-PAIR-012"},
+    {"Mismatched NCCL version", "",
+     ": ranks loaded different NCCLs; give all the same with --nccl-lib; roce-probe explain ROCE-PAIR-005"},
+    {"Duplicate GPU", "", ": give each rank a GPU of its own"},
+    // As verbs/causes.cpp has them for queue pairs of our own.
+    {"ibv_modify_qp", "Connection timed out", ": the other end does not answer; roce-probe explain ROCE-PAIR-003"},
+    {"ibv_modify_qp", "unreachable", ": no route between the two ends; roce-probe explain ROCE-NET-003"},
+    {"ibv_modify_qp", "No route", ": no route between the two ends; roce-probe explain ROCE-NET-003"},
+    {"ibv_modify_qp", "No such device", ": the GID's interface is not visible here; roce-probe explain ROCE-GID-003"},
+    {"ibv_modify_qp", "No data available", ": the GID has gone; roce-probe explain ROCE-GID-001"},
+    {"ibv_modify_qp", "Invalid argument", ": the GIDs of the two ends do not fit; roce-probe explain ROCE-GID-001"},
+    // "status=12 opcode=0", "status=IBV_WC_RETRY_EXC_ERR(12)", "error 12, opcode 0", by version
+    {"Got completion from peer", "status=12 ",
+     ": the other end does not acknowledge; roce-probe explain ROCE-PAIR-003"},
+    {"Got completion from peer", "WC_RETRY_EXC_ERR",
+     ": the other end does not acknowledge; roce-probe explain ROCE-PAIR-003"},
+    {"Got completion from peer", "error 12,", ": the other end does not acknowledge; roce-probe explain ROCE-PAIR-003"},
+    {"ibv_create_", "Cannot allocate memory", "; roce-probe explain ROCE-ACC-003"},
+    {"ibv_reg_", "Bad address", ": the adapter cannot read the GPU's memory; roce-probe explain ROCE-ACC-007"},
+    {"ibv_reg_", "", "; roce-probe explain ROCE-ACC-003"},
+};
+
 /// What a text of NCCL's means, and what to do: its own name no cause.
 std::string hint_for(std::string_view error, const std::string& net_name) {
   const auto has = [&](std::string_view part) { return error.find(part) != std::string_view::npos; };
@@ -39,11 +74,9 @@ std::string hint_for(std::string_view error, const std::string& net_name) {
     return fmt::format(": no network {} is here; roce-probe explain ROCE-ENV-008",
                        net_name.empty() ? "that NCCL_NET names" : "named " + net_name);
   }
-  if (has("no socket interface found"))
-    return ": NCCL finds no interface for its first connections; roce-probe explain ROCE-ENV-005";
-  if (has("Mismatched NCCL version")) return ": ranks loaded different NCCLs; give all the same with --nccl-lib";
-  if (has("Duplicate GPU")) return ": give each rank a GPU of its own";
-  if (has("ibv_reg_mr")) return "; roce-probe explain ROCE-ACC-003";
+  for (const KnownError& known : known_errors) {
+    if (has(known.call) && has(known.why)) return std::string(known.hint);
+  }
   return {};
 }
 
@@ -86,23 +119,25 @@ class NcclCommunicator final : public Communicator {
       throw CollectiveError(
           fmt::format("{}: not connected in time, a rank is missing, cannot be reached at the address "
                       "that NCCL's bootstrap chose (NCCL_SOCKET_IFNAME), or uses another network; "
-                      "roce-probe explain ROCE-ENV-005",
+                      "roce-probe explain ROCE-ENV-005 and ROCE-PAIR-010",
                       what_connects()));
     }
     // The device may live longer than this communicator.
-    device_.add_watch([handle = std::weak_ptr(handle_), library = &library_, names = who()] {
-      const auto alive = handle.lock();
-      if (!alive || alive->aborted()) return;
-      nccl::Result state = nccl::success;
-      const NcclHandle::Use use(*alive);
-      if (use.comm() == nullptr) return;
-      const nccl::Functions& functions = library->functions();
-      if (functions.comm_get_async_error(use.comm(), &state) != nccl::success || state == nccl::success ||
-          state == nccl::in_progress)
-        return;
-      throw CollectiveError(fmt::format("NCCL between {} failed while an operation ran: {}", names,
-                                        nccl::describe(functions, "ncclCommGetAsyncError", state, use.comm())));
-    });
+    device_.add_watch(
+        [handle = std::weak_ptr(handle_), library = &library_, names = who(), net_name = options_.net_name] {
+          const auto alive = handle.lock();
+          if (!alive || alive->aborted()) return;
+          nccl::Result state = nccl::success;
+          const NcclHandle::Use use(*alive);
+          if (use.comm() == nullptr) return;
+          const nccl::Functions& functions = library->functions();
+          if (functions.comm_get_async_error(use.comm(), &state) != nccl::success || state == nccl::success ||
+              state == nccl::in_progress)
+            return;
+          const std::string told = nccl::describe(functions, "ncclCommGetAsyncError", state, use.comm());
+          throw CollectiveError(fmt::format("NCCL between {} failed while an operation ran: {}{}", names, told,
+                                            hint_for(told, net_name)));
+        });
   }
 
   std::string description() const override {
@@ -255,9 +290,7 @@ class NcclCommunicator final : public Communicator {
       throw CollectiveError(fmt::format("NCCL between {}: the run was called off within {}", who(), function));
     if (handle_->aborted() || result == nccl::in_progress) {
       throw CollectiveError(
-          fmt::format("NCCL between {}: {} did not return in time: a peer is gone, stuck, or issued "
-                      "other operations",
-                      who(), function));
+          fmt::format("NCCL between {}: {} did not return in time: {}", who(), function, why_operations_hang));
     }
     throw_failed(function, result, comm);
   }

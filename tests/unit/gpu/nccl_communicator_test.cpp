@@ -188,6 +188,38 @@ TEST_F(NcclCommunicatorTest, ErrorsCarryNcclsTextAndTheCheckThatExplainsThem) {
               HasSubstr("ncclAllReduce: internal error (out of luck)"));
 }
 
+TEST_F(NcclCommunicatorTest, TextsOfNcclAreLedToTheirChecks) {
+  const std::pair<const char*, const char*> expected[] = {
+      {"Bootstrap : no socket interface found", "ROCE-ENV-005"},
+      {"socketPollConnect: connect to 192.0.2.1<5> returned Connection refused, exceeded error retry count",
+       "PAIR-012"},
+      {"Mismatched NCCL version detected : rank 0 version 22809 rank 1 version 22703", "ROCE-PAIR-005"},
+      {"Call to ibv_modify_qp failed with 110 Connection timed out, on dev mlx5_0:1", "ROCE-PAIR-003"},
+      {"Call to ibv_modify_qp failed with 61 No data available, on dev mlx5_0:1", "ROCE-GID-001"},
+      {"Call to ibv_modify_qp failed with 101 Network is unreachable, on dev mlx5_0:1", "ROCE-NET-003"},
+      {"NET/IB: Got completion from peer 192.0.2.1<5> with status=12 opcode=0 len=0 vendor err 129", "ROCE-PAIR-003"},
+      {"NET/IB: Got completion from peer 192.0.2.1<5> with status=IBV_WC_RETRY_EXC_ERR(12)", "ROCE-PAIR-003"},
+      {"Call to ibv_create_cq failed with error Cannot allocate memory", "ROCE-ACC-003"},
+      {"Call to ibv_reg_mr failed with error Cannot allocate memory", "ROCE-ACC-003"},
+      {"Call to ibv_reg_mr_iova2 failed with error Bad address", "ROCE-ACC-007"},
+  };
+  const auto communicator = connected();
+  FakeNccl fake;
+  fake.async_error = 6;
+  for (const auto& [text, check] : expected) {
+    fake.last_error = text;
+    tell(fake);
+    EXPECT_THAT(sentence<CollectiveError>([&] { gpu.synchronize(soon()); }), AllOf(HasSubstr(text), HasSubstr(check)));
+  }
+  for (const char* text :
+       {"Duplicate GPU detected : rank 0 and rank 1 both on CUDA device 1000",
+        "NET/IB: Got completion from peer 192.0.2.1<5> with status=4 opcode=12 vendor err 12 (Send)"}) {
+    fake.last_error = text;
+    tell(fake);
+    EXPECT_THAT(sentence<CollectiveError>([&] { gpu.synchronize(soon()); }), Not(HasSubstr("ROCE-")));
+  }
+}
+
 TEST_F(NcclCommunicatorTest, ANetworkByNameNeedsALibraryThatTakesOne) {
   use(FAKE_OLD_NCCL);
   FakeNccl fake;
@@ -203,7 +235,7 @@ TEST_F(NcclCommunicatorTest, ARankThatNeverComesEndsTheWait) {
   fake.hang_in_init = true;
   tell(fake);
   EXPECT_THAT(sentence<CollectiveError>([&] { make()->connect({std::string(128, 'u')}, soon(50ms)); }),
-              AllOf(HasSubstr("not connected in time"), HasSubstr("ROCE-ENV-005")));
+              AllOf(HasSubstr("not connected in time"), HasSubstr("ROCE-ENV-005"), HasSubstr("ROCE-PAIR-010")));
   std::atomic<bool> called_off{true};
   EXPECT_THAT(sentence<CollectiveError>([&] {
                 make()->connect({std::string(128, 'u')}, {Deadline::after(10s), &called_off});
@@ -222,7 +254,7 @@ TEST_F(NcclCommunicatorTest, ACallThatDoesNotReturnIsEndedAtTheDeadline) {
   EXPECT_THAT(sentence<CollectiveError>([&] {
                 communicator->enqueue({&call, 1}, soon(50ms));
               }),
-              HasSubstr("ncclAllReduce did not return in time"));
+              AllOf(HasSubstr("ncclAllReduce did not return in time"), HasSubstr("ROCE-PAIR-019")));
   EXPECT_THAT(calls(), HasSubstr("revoke")) << "not taken away under the call";
   EXPECT_THAT(sentence<CollectiveError>([&] { communicator->enqueue({&call, 1}, soon()); }), HasSubstr("ended before"));
 }
