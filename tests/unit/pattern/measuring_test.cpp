@@ -8,6 +8,7 @@
 #include "tools/nccl-pattern/plan/cells.h"
 #include "tools/nccl-pattern/plan/sides.h"
 #include "tools/nccl-pattern/run/assemble.h"
+#include "tools/nccl-pattern/run/expectation.h"
 
 namespace rocekit::pattern {
 namespace {
@@ -220,6 +221,28 @@ TEST(Cells, of_one_side_alone_many_iterations_are_shared_by_more_blocks_that_eac
   EXPECT_EQ(rounds(1'000'000), 48U);
 }
 
+TEST(Expectation, of_a_step_is_what_its_operations_took_and_its_compute) {
+  std::vector<Measured> subjects{subject(false), subject(false), subject(true)};
+  subjects[0].subject.count_in_step = 97;
+  subjects[1].subject.count_in_step = 2;
+  subjects[1].same_as = 0;
+  Report report;
+  report.plan.steps.resize(1);
+  report.plan.steps[0].request.microbatches = 4;
+  EXPECT_EQ(expected_time(subjects, 2, 0, report, 500).count(), 0);
+  report.results.resize(1);
+  report.results[0].mean_us = 10;
+  EXPECT_EQ(expected_time(subjects, 2, 0, report, 500), std::chrono::microseconds(99 * 10 + 4 * 500));
+  EXPECT_EQ(expected_time(subjects, 0, 0, report, 500), std::chrono::microseconds(10));
+  EXPECT_EQ(expected_time(subjects, 2, 1, report, 500).count(), 0);
+}
+
+TEST(Expectation, of_what_was_never_run_grows_with_its_bytes) {
+  using std::chrono::seconds;
+  EXPECT_LT(first_patience(subject(false, 4096).program, 2), seconds(31));
+  EXPECT_GT(first_patience(subject(false, 1'000'000'000).program, 2), seconds(30 + 2 * 100 - 1));
+}
+
 TEST(Memory, what_was_asked_for_and_does_not_fit_is_refused_and_defaults_are_left_out) {
   Traffic traffic;
   traffic.operations.resize(2);
@@ -324,11 +347,11 @@ TEST(Results, tell_that_launches_are_the_time_and_what_slowed_cores_did_once_all
   Report report;
   report.subjects.push_back({});
   Series launches;
-  launches.block_us = {6.5, 6.5, 9.8, 9.8};
-  launches.iterations = 4000;
-  launches.total_us = 32'600;
-  launches.enqueue_us = 32'000;
-  launches.core_work = {{0, {3000, 3000, 3000, 3000}}, {1, {3000, 3000, 4500, 4500}}};
+  launches.block_us = {6.5, 6.5, 6.5, 9.8, 9.8, 9.8};
+  launches.iterations = 6000;
+  launches.total_us = 48'900;
+  launches.enqueue_us = 48'000;
+  launches.core_work = {{0, std::vector<double>(6, 3000)}, {1, {3000, 3000, 3000, 4500, 4500, 4500}}};
   Series large;
   large.block_us = {500, 500};
   large.iterations = 20;
@@ -340,7 +363,7 @@ TEST(Results, tell_that_launches_are_the_time_and_what_slowed_cores_did_once_all
   add_core_warnings({"rank 0 (a)", "rank 1 (b)"}, report);
   EXPECT_NEAR(*report.results[0].enqueue_share, 0.98, 0.01);
   // Rank 0 was faster in the series that came later.
-  EXPECT_THAT(report.results[0].block_core_slowdowns, ElementsAre(1.5, 1.5, 1.5, 1.5));
+  EXPECT_THAT(report.results[0].block_core_slowdowns, testing::Each(1.5));
   std::vector<std::string> told;
   for (const measure::Warning& warning : report.results[0].warnings) told.push_back(measure::to_string(warning.kind));
   EXPECT_THAT(told, ElementsAre("launch-bound", "slow-core"));
