@@ -21,7 +21,8 @@ cli::Manual manual() {
       "every pair.",
       "Blocks of the transports alternate within one run, so that what disturbs the machine disturbs all of them, and "
       "a ratio stands with the interval that holds the true one with 99 % confidence. A percentile is shown only "
-      "where at least ten samples lie beyond it. The default run takes less than 20 seconds.",
+      "where at least ten samples lie beyond it, the median from ten samples on. The default run takes less than 20 "
+      "seconds.",
       "Peers find each other by a token that --listen prints, by ssh (or another launcher) with --via, or by mpirun "
       "and srun. It needs no root and no configuration.",
   };

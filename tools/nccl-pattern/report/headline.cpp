@@ -115,11 +115,8 @@ void write_price(Writer& writer, const predict::Prediction& prediction) {
                             prediction.warnings.empty() ? "the latencies contradict it" : prediction.warnings.front()),
                 Tone::warn);
   }
-  const std::string ceilings = a == b
-                                   ? fmt::format("{} tok/s on {}", token_rate(prediction.ceiling_a_tok_s), a)
-                                   : fmt::format("{} tok/s on {} and {} on {}", token_rate(prediction.ceiling_b_tok_s),
-                                                 b, token_rate(prediction.ceiling_a_tok_s), a);
-  writer.line(fmt::format("communication alone would allow {}{}", ceilings,
+  writer.line(fmt::format("communication alone would allow {} tok/s on {} and {} on {}{}",
+                          token_rate(prediction.ceiling_b_tok_s), b, token_rate(prediction.ceiling_a_tok_s), a,
                           prediction.measured_tok_s ? "" : " (--tok-s with --measured-on predicts yours)"));
 }
 
