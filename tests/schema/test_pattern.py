@@ -22,9 +22,13 @@ TOOL = Path(os.environ.get("ROCEKIT_BUILD_DIR", SOURCE / "build")) / "bin" / "nc
 MODEL = ("--model", "minimax-m2.5")
 TABLE = """op,transport,size,p50_us,p10_us,p90_us
 all-reduce,socket,4K,121,115,130
+all-reduce,socket,1M,900,800,1000
 all-reduce,rdma,4K,7.5,,
+all-reduce,rdma,1M,80,,
 send-recv,socket,4K,50,,
+send-recv,socket,1M,800,,
 send-recv,rdma,4K,7,,
+send-recv,rdma,1M,60,,
 """
 
 

@@ -74,6 +74,14 @@ TEST(Findings, WhatIsRequiredMustBeProven) {
   EXPECT_EQ(without.findings[0].evidence[0].value, "no RDMA device: socket alone");
 }
 
+TEST(Findings, APluginThatIsProvenMeetsTheRequirementOfIt) {
+  Report report = sample::gb10();
+  report.sides[0].transport = "AWS Libfabric";
+  report.sides[0].proof.transport = "plugin";
+  report.required = "AWS Libfabric";
+  EXPECT_THAT(ids(judged(report)), IsEmpty());
+}
+
 TEST(Findings, AFloorMeetsNoRequirement) {
   Report report = sample::with_floor();
   report.sides[0].transport = "p2p";  // NCCL's own side is another

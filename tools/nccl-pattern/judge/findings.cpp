@@ -86,7 +86,8 @@ void judge_required(const Report& report, std::vector<Finding>& out) {
   for (const SideResult& candidate : report.sides) {
     if (candidate.floor) continue;
     if (!is_over(candidate, wanted) && candidate.proof.transport != wanted) continue;
-    if (candidate.proof.verdict == Proof::Verdict::proven && candidate.proof.transport == wanted) return;
+    // A plugin is proven by its channels, which do not carry its name.
+    if (candidate.proof.verdict == Proof::Verdict::proven) return;
     if (side == nullptr || is_over(candidate, wanted)) side = &candidate;
   }
   const std::string host = first_host(report);

@@ -241,6 +241,7 @@ class Text {
   }
 
   void verification() {
+    if (report_.results.empty()) return;
     if (report_.verifications.empty()) {
       writer_.labelled("VERIFY", "results were not verified", Tone::faint);
       return;

@@ -34,7 +34,6 @@ class Builder {
     if (setup_.sides.empty()) {
       // Nothing is measured, and the report says why.
       setup_.subjects.clear();
-      report_.plan.steps.clear();
       return;
     }
     open_counters();
