@@ -192,7 +192,9 @@ class Parser {
     add("--verify", verify_, "Contents of each operation: once (default), always, never", "WHEN", group);
     add("--compute-us", compute_us_, "Compute of the model for one microbatch, between the operations of a step", "N",
         group);
-    add("--duration", duration_, "Time of each side, size and timing (default: about 15 s for all, more where one run takes longer)", "TIME", group);
+    add("--duration", duration_,
+        "Time of each side, size and timing (default: about 15 s for all, more where one run takes longer)", "TIME",
+        group);
     add("--iterations", iterations_, "Runs of each side, size and timing", "N", group);
     add("--max-memory", max_memory_,
         "Of each rank's buffers (default: a quarter of what is free, of host memory at most 1G)", "SIZE", group);

@@ -52,7 +52,8 @@ TEST(SessionProgram, WhatAllRanksFindIsSaidOnceWhoeverFindsItFirst) {
       throw InputError(session.name_of(0) + " was started with --a, and " + session.name_of(1) + " without");
     });
     EXPECT_EQ(ended.code, 3);
-    EXPECT_THAT(ended.said, testing::MatchesRegex("tool: [^\n]*was started with --a, and [^\n]*\n")) << "last: " << last;
+    EXPECT_THAT(ended.said, testing::MatchesRegex("tool: [^\n]*was started with --a, and [^\n]*\n"))
+        << "last: " << last;
   }
 }
 
