@@ -107,9 +107,19 @@ class Predictor {
     return fmt::format("{} to {}", smallest, text::exact_size(estimate.largest_bytes));
   }
 
+  /// The size of an operation that loads every rank as this one does its busiest, which all wait for.
+  static std::uint64_t as_without_skew(const traffic::Operation& operation) {
+    const auto ranks = static_cast<double>(operation.ranks);
+    return static_cast<std::uint64_t>(operation.wire_bytes_per_rank() * ranks / (ranks - 1));
+  }
+
   Estimate estimate(const traffic::Operation& operation, const std::string& transport) {
-    const std::uint64_t size = operation.size_bytes();
-    const std::optional<Estimate> found = table_.at(operation.kind, transport, size);
+    std::uint64_t size = operation.size_bytes();
+    std::optional<Estimate> found = table_.at(operation.kind, transport, size);
+    if (found && found->stands_in && operation.pairs) {
+      size = as_without_skew(operation);
+      found = table_.at(operation.kind, transport, size);
+    }
     if (!found) {
       throw InputError(fmt::format("there are no latencies of {} on {}, and of no operation that could stand in for it",
                                    traffic::to_string(operation.kind), transport));
@@ -121,8 +131,9 @@ class Predictor {
     }
     if (found->stands_in) {
       add_once(prediction_.extrapolations,
-               fmt::format("the table has no {} on {}: the latency of {} at the same size stands for it",
-                           traffic::to_string(operation.kind), transport, traffic::to_string(*found->stands_in)));
+               fmt::format("the table has no {} on {}: the latency of {} at {} stands for it",
+                           traffic::to_string(operation.kind), transport, traffic::to_string(*found->stands_in),
+                           operation.pairs ? "the size that loads each rank as its busiest is" : "the same size"));
     }
     return *found;
   }

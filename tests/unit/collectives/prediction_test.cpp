@@ -52,6 +52,26 @@ TEST(Prediction, TakesTheSavingOfEveryOperationFromTheMeasuredStep) {
   EXPECT_THAT(prediction.warnings, IsEmpty());
 }
 
+TEST(Prediction, WhatIsSkewedTakesAsLongAsItsBusiestRank) {
+  constexpr const char* in_proportion =
+      "op,transport,size,p50_us\nall-to-all,socket,1K,10\nall-to-all,socket,1M,10240\nall-reduce,socket,32,1\n"
+      "all-to-all,rdma,1K,1\nall-to-all,rdma,1M,1024\nall-reduce,rdma,32,1\n";
+  traffic::StepRequest step;
+  step.model = traffic::model_named("qwen3-coder-30b-a3b");
+  step.mode = traffic::parse_parallelism("ep2");
+  step.form = traffic::ExpertForm::dispatch_combine;
+  PredictionRequest request;
+  request.measured_on = "socket";
+  request.predicted_on = "rdma";
+  const auto dispatch_us = [&](double exponent) {
+    step.routing.kind = traffic::Routing::Kind::zipf;
+    step.routing.exponent = exponent;
+    request.step = traffic::plan_step(step);
+    return predict(request, table_of(in_proportion)).operations.front().a.latency.p50_us;
+  };
+  EXPECT_GT(dispatch_us(3), 1.2 * dispatch_us(0));
+}
+
 TEST(Prediction, IntervalPutsTheTransportsAtOppositePercentiles) {
   const Prediction prediction = predict(request_for("tp2", 45.3), table_of(both_sides));
   ASSERT_TRUE(prediction.interval);

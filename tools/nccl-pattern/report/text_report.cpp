@@ -220,7 +220,7 @@ class Text {
                                   connection.link_layer.empty() ? "" : fmt::format(" ({})", connection.link_layer),
                                   fmt::join(words, ", ")));
     }
-    for (const std::string& line : few(std::move(lines))) writer_.labelled("", "  " + line);
+    for (const std::string& line : few(lines)) writer_.labelled("", "  " + line);
   }
 
   void algorithms(const Proof& proof) {
