@@ -41,9 +41,19 @@ class Nodes(unittest.TestCase):
     def test_a_requirement_that_is_not_met_is_exit_code_2(self) -> None:
         short = "--mode allreduce --sizes 64K --duration 20ms"
         self.assertIn(under_mpirun(f"{short} --require rdma").returncode, MEASURED)
-        done = under_mpirun(f"{short} --compare rdma --require socket")
+        node(2, "rdma link delete rocep1s0f0")
+        try:
+            done = under_mpirun(f"{short} --require rdma")
+        finally:
+            node(2, "rdma link add rocep1s0f0 type rxe netdev enp1s0f0np0")
         self.assertEqual(done.returncode, CRITICAL, done.stdout + done.stderr)
         self.assertIn("ROCE-PERF-010", done.stdout)
+        self.assertIn("rank 1 (node2) has no RDMA device", done.stdout)
+
+    def test_a_requirement_that_the_run_does_not_measure_is_refused(self) -> None:
+        done = under_mpirun("--mode allreduce --sizes 64K --compare rdma --require socket")
+        self.assertEqual(done.returncode, UNKNOWN, done.stdout + done.stderr)
+        self.assertIn("--require socket: this run measures only rdma", done.stderr)
 
     def test_ranks_that_disagree_are_told_about_what(self) -> None:
         done = LAB.mpi("sh", "-c", "nccl-pattern --mode allreduce --sizes $((64 << OMPI_COMM_WORLD_RANK)) --quiet",
