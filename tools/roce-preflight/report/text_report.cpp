@@ -158,22 +158,25 @@ class TextReport {
   void measured() {
     if (report_.figures.empty()) return;
     out_ += '\n';
-    text::Table table({{"MEASURED"},
-                       {"RDMA", 0, true},
-                       {"SOCKET", 0, true},
-                       {"SOCKET AGAINST RDMA", 2},
-                       {"BOUND", 3, true},
-                       {"OF BOUND", 1, true},
-                       {"PROOF", 4}});
+    // Without a bound (Soft-RoCE) its columns would push out what there is.
+    const bool bounds = std::any_of(report_.figures.begin(), report_.figures.end(),
+                                    [](const Figure& figure) { return figure.bound_gbit_s.has_value(); });
+    std::vector<text::Column> columns{{"MEASURED"}, {"RDMA", 0, true}, {"SOCKET", 0, true}, {"SOCKET AGAINST RDMA", 2}};
+    if (bounds) columns.insert(columns.end(), {{"BOUND", 4, true}, {"OF BOUND", 1, true}});
+    columns.push_back({"PROOF", 3});
+    text::Table table(std::move(columns));
     for (const Figure& figure : report_.figures) {
       const Tone tone = figure.proof == "contradicted" ? Tone::bad : Tone::plain;
-      table.add_row({{text::shortened(name_of(figure), 46)},
-                     {value_of(figure, figure.rdma)},
-                     {value_of(figure, figure.socket)},
-                     {against(figure)},
-                     {figure.bound_gbit_s ? pingpong::gigabits(*figure.bound_gbit_s) + " Gb/s" : nothing},
-                     {figure.fraction_of_bound ? pingpong::percent(*figure.fraction_of_bound) : nothing},
-                     {figure.proof.empty() ? nothing : figure.proof, tone}});
+      std::vector<text::Cell> row{{text::shortened(name_of(figure), 40)},
+                                  {value_of(figure, figure.rdma)},
+                                  {value_of(figure, figure.socket)},
+                                  {against(figure)}};
+      if (bounds) {
+        row.push_back({figure.bound_gbit_s ? pingpong::gigabits(*figure.bound_gbit_s) + " Gb/s" : nothing});
+        row.push_back({figure.fraction_of_bound ? pingpong::percent(*figure.fraction_of_bound) : nothing});
+      }
+      row.push_back({figure.proof.empty() ? nothing : figure.proof, tone});
+      table.add_row(std::move(row));
     }
     out_ += table.render(style_, options_.width);
   }
