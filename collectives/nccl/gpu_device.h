@@ -14,9 +14,8 @@ namespace rocekit::collectives {
 
 /// What may be behind a deadline that passed.
 inline constexpr const char* why_operations_hang =
-    "a peer is gone, stuck, or issued other operations, or full-size packets are lost between nodes; roce-probe "
-    "explain "
-    "ROCE-PAIR-019";
+    "a peer is gone, stuck, or issued other operations, or full-size packets are lost between nodes; "
+    "roce-probe explain ROCE-PAIR-019";
 
 /// What NCCL needs to know of it.
 class GpuDevice : public Device {

@@ -192,7 +192,6 @@ std::optional<Estimate> LatencyTable::at(OpKind kind, const std::string& transpo
 }
 
 // ---- a table of what was measured
-// ------------------------------------------------------------------------------------
 
 namespace {
 

@@ -14,9 +14,14 @@
 namespace rocekit::cli {
 namespace {
 
+/// Rank 0 speaks for all ranks of a launcher; who joined has a terminal of its own.
+bool speaks_always(const session::Session& session, session::Door door) {
+  return session.rank() == 0 || door == session::Door::join;
+}
+
 /// Whether this rank is to say why the session ended: rank 0 cannot where it is the one that is lost.
 bool speaks(const session::Session& session, session::Door door, const std::string& sentence) {
-  if (session.rank() == 0 || door == session::Door::join) return true;
+  if (speaks_always(session, door)) return true;
   const std::string rank_0 = session.name_of(0);
   return sentence.rfind(rank_0, 0) == 0 && sentence.rfind(rank_0 + ":", 0) != 0;
 }
@@ -44,7 +49,7 @@ int run_session(const SessionProgram& program, const session::DoorOptions& optio
   const auto end = [&](const std::string& sentence) {
     // Rank 0 is told, and says it.
     session.abort(sentence);
-    if (session.rank() == 0 || door == session::Door::join) say(program.tool, sentence);
+    if (speaks_always(session, door)) say(program.tool, sentence);
     return static_cast<int>(ExitCode::unknown);
   };
   try {

@@ -49,6 +49,18 @@ void estimate(std::vector<double> logs, const std::optional<std::size_t>& rank, 
 
 }  // namespace
 
+bool lift_zeros(std::initializer_list<std::vector<double>*> series) {
+  double least = std::numeric_limits<double>::infinity();
+  for (const std::vector<double>* blocks : series) {
+    for (const double value : *blocks) least = value > 0 ? std::min(least, value) : least;
+  }
+  if (!std::isfinite(least)) return false;
+  for (std::vector<double>* blocks : series) {
+    for (double& value : *blocks) value = value > 0 ? value : least / 2;
+  }
+  return true;
+}
+
 Ratio ratio_of_pairs(std::span<const double> a, std::span<const double> b, double confidence) {
   Ratio result = open_ratio(std::min(a.size(), b.size()), confidence);
   if (result.pairs == 0) return result;

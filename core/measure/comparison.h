@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <initializer_list>
 #include <span>
 #include <vector>
 
@@ -31,6 +32,10 @@ struct ComparisonPlan {
 inline constexpr ComparisonPlan latency_plan{48, std::chrono::milliseconds(6)};
 /// A rate takes longer to settle than the median of a thousand round trips.
 inline constexpr ComparisonPlan bandwidth_plan{10, std::chrono::milliseconds(100)};
+
+/// Blocks in which nothing arrived (0) have no logarithm: they become half of the slowest of all these series in which
+/// something did. False: nothing ever arrived.
+bool lift_zeros(std::initializer_list<std::vector<double>*> series);
 
 /// Spans of equal length, positive values. With too few pairs for the confidence the interval is 0 to infinity.
 Ratio ratio_of_pairs(std::span<const double> a, std::span<const double> b, double confidence = 0.99);

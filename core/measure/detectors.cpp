@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
+#include "core/measure/comparison.h"
 #include "core/measure/distribution.h"
 
 namespace rocekit::measure {
@@ -84,22 +86,20 @@ std::optional<Drift> find_drift(std::span<const double> blocks) {
   constexpr double z_of_one_percent = 2.576;
   const std::size_t n = blocks.size();
   if (n < 8) return std::nullopt;
-  const std::vector<double> order = sorted({blocks.begin(), blocks.end()});
-  const auto least = std::find_if(order.begin(), order.end(), [](double value) { return value > 0; });
-  if (least == order.end()) return std::nullopt;
-  // A block in which nothing arrived has no logarithm: it counts as half of the slowest in which something did.
-  const auto at_least = [floor = *least / 2](double value) { return std::max(value, floor); };
+  std::vector<double> values(blocks.begin(), blocks.end());
+  if (!lift_zeros({&values})) return std::nullopt;
   int score = 0;
   std::vector<double> slopes;
   for (std::size_t i = 0; i < n; ++i) {
     for (std::size_t j = i + 1; j < n; ++j) {
-      score += (blocks[j] > blocks[i]) - (blocks[j] < blocks[i]);
+      score += (values[j] > values[i]) - (values[j] < values[i]);
       // Of logarithms: a straight line through values that fall to a fraction would end below zero.
-      slopes.push_back(std::log(at_least(blocks[j]) / at_least(blocks[i])) / static_cast<double>(j - i));
+      slopes.push_back(std::log(values[j] / values[i]) / static_cast<double>(j - i));
     }
   }
   // Ties lessen the variance of the score (Kendall, Rank Correlation Methods, chapter 4).
   const auto variance_of = [](double count) { return count * (count - 1) * (2 * count + 5) / 18; };
+  const std::vector<double> order = sorted(std::move(values));
   double variance = variance_of(static_cast<double>(n));
   for (auto from = order.begin(); from != order.end();) {
     const auto to = std::upper_bound(from, order.end(), *from);

@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/measure/warnings.h"
@@ -32,5 +33,19 @@ class FastestCores {
  private:
   std::map<int, double> fastest_ns_;  ///< by rank
 };
+
+/// Of all results of a run (with core_work, block_core_slowdowns and warnings), whose times of blocks in us are the
+/// member `block_us`: fills slowdowns, and appends what slowed cores did to the warnings.
+template <class Result>
+void add_core_warnings(std::vector<Result>& results, std::vector<double> Result::*block_us,
+                       const std::function<std::string(int rank)>& name) {
+  FastestCores cores;
+  for (const Result& result : results) cores.add(result.core_work);
+  for (Result& result : results) {
+    result.block_core_slowdowns = cores.slowdowns(result.core_work);
+    if (auto warning = cores.examine(result.*block_us, result.core_work, name))
+      result.warnings.push_back(std::move(*warning));
+  }
+}
 
 }  // namespace rocekit::measure

@@ -119,14 +119,8 @@ void add_shared(const std::vector<Measured>& subjects, Report& report) {
 }
 
 void add_core_warnings(const std::vector<std::string>& names, Report& report) {
-  measure::FastestCores cores;
-  for (const Result& result : report.results) cores.add(result.core_work);
-  const auto name = [&](int rank) { return names.at(static_cast<std::size_t>(rank)); };
-  for (Result& result : report.results) {
-    result.block_core_slowdowns = cores.slowdowns(result.core_work);
-    if (auto warning = cores.examine(result.block_values_us, result.core_work, name))
-      result.warnings.push_back(std::move(*warning));
-  }
+  measure::add_core_warnings(report.results, &Result::block_values_us,
+                             [&](int rank) { return names.at(static_cast<std::size_t>(rank)); });
 }
 
 void add_budgets(const std::vector<SidePlan>& sides, Report& report) {

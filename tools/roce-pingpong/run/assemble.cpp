@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <numeric>
-#include <utility>
 
 #include "core/text/sizes.h"
 #include "tools/roce-pingpong/labels.h"
@@ -115,15 +114,7 @@ Directions directions_of(const Plan& plan, const PairPlan& pair, const Cell& cel
   directions.back = result_of(plan, pair, cell, settings, cell.transports[1], a.series.at(1), b.series.at(1));
   std::vector<double> there = directions.there.block_values;
   std::vector<double> back = directions.back.block_values;
-  // A block in which nothing arrived has no logarithm: it counts as half of the slowest in which something did.
-  double least = 0;
-  for (const auto* blocks : {&there, &back}) {
-    for (const double rate : *blocks) least = rate > 0 && (least == 0 || rate < least) ? rate : least;
-  }
-  for (auto* blocks : {&there, &back}) {
-    for (double& rate : *blocks) rate = rate > 0 ? rate : least / 2;
-  }
-  const std::size_t pairs = least > 0 ? std::min(there.size(), back.size()) : 0;
+  const std::size_t pairs = measure::lift_zeros({&there, &back}) ? std::min(there.size(), back.size()) : 0;
   directions.back_over_there = measure::ratio_of_pairs(std::span(there).first(pairs), std::span(back).first(pairs));
   return directions;
 }
@@ -131,15 +122,7 @@ Directions directions_of(const Plan& plan, const PairPlan& pair, const Cell& cel
 }  // namespace
 
 void add_core_warnings(Report& report) {
-  measure::FastestCores cores;
-  for (const Result& result : report.results) cores.add(result.core_work);
-  for (Result& result : report.results) {
-    result.block_core_slowdowns = cores.slowdowns(result.core_work);
-    if (auto warning =
-            cores.examine(result.block_values, result.core_work, [&](int rank) { return rank_name(report, rank); })) {
-      result.warnings.push_back(std::move(*warning));
-    }
-  }
+  measure::add_core_warnings(report.results, &Result::block_values, [&](int rank) { return rank_name(report, rank); });
 }
 
 void add_results(const Plan& plan, const PairPlan& pair, const Cell& cell, const Settings& settings,

@@ -26,8 +26,7 @@ struct SeriesRecord {
   std::uint64_t iterations = 0;  ///< of latency blocks, with those that were not timed; equal on both ends
   measure::Distribution latency_us;
   std::vector<double> block_medians_us;
-  std::vector<double>
-      core_work_ns;  ///< of latency: measure::core_work_ns() of each block, the worse of before and after
+  std::vector<double> core_work_ns;  ///< of latency: measure::core_work_ns() by block, the worse of before and after
   StreamRecord stream;
   std::uint64_t messages_sent = 0;  ///< of streams, by this end
   std::vector<measure::Warning> warnings;
