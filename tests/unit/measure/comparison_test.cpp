@@ -19,6 +19,16 @@ using testing::Noise;
 
 // ---- ranks of intervals
 
+TEST(LiftZeros, MakesABlockInWhichNothingArrivedHalfOfTheSlowestOfAllSeries) {
+  std::vector<double> there{100, 0, 90};
+  std::vector<double> back{80, 120, 0};
+  EXPECT_TRUE(lift_zeros({&there, &back}));
+  EXPECT_EQ(there, (std::vector<double>{100, 40, 90}));
+  EXPECT_EQ(back, (std::vector<double>{80, 120, 40}));
+  std::vector<double> nothing{0, 0};
+  EXPECT_FALSE(lift_zeros({&nothing}));
+}
+
 TEST(WalshIntervalRank, IsOneMoreThanTheCriticalValueOfWilcoxonsTables) {
   struct Row {
     std::size_t n;
